@@ -1,0 +1,241 @@
+/* facts.c - what a rule may ask of the process, as exec(2) left it and as /proc tells it. */
+#include "facts.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <unistd.h>
+
+#include "locate.h"
+
+#define KEPT_HERE 32768
+#define PATH_ROOM 4096
+
+/* The facts that a program may overwrite later; never changed once it is published. */
+struct kept {
+	const char *command, *environment, *started_as;
+};
+
+static const struct kept nothing = { "", "\0", "" };
+static const struct kept *_Atomic kept;
+
+static const char *name_at_exec(void)
+{
+	const char *name = (const char *)getauxval(AT_EXECFN); /* NOLINT: the kernel passes a pointer as a number */
+
+	return name ? name : "";
+}
+
+/* The first to arrive wins; all see the same from then on. */
+static bool publish(const struct kept *mine)
+{
+	const struct kept *none = NULL;
+
+	return atomic_compare_exchange_strong(&kept, &none, mine);
+}
+
+/* --- kept in the constructor ------------------------------------------------------------------- */
+
+static char *put(char *to, const char *words)
+{
+	size_t length = strlen(words);
+
+	memcpy(to, words, length);
+	return to + length;
+}
+
+static size_t room_for(int argc, char *const argv[], char *const envp[])
+{
+	size_t room = strlen(name_at_exec()) + 4;
+
+	for (int i = 0; i < argc && argv[i]; i++)
+		room += strlen(argv[i]) + 1;
+	for (size_t i = 0; envp && envp[i]; i++)
+		room += strlen(envp[i]) + 1;
+	return room;
+}
+
+static void fill(struct kept *to, char *at, int argc, char *const argv[], char *const envp[])
+{
+	to->command = at;
+	for (int i = 0; i < argc && argv[i]; i++) {
+		if (i)
+			*at++ = ' ';
+		at = put(at, argv[i]);
+	}
+	*at++ = '\0';
+	to->environment = at;
+	for (size_t i = 0; envp && envp[i]; i++) {
+		if (!*envp[i])
+			continue;
+		at = put(at, envp[i]);
+		*at++ = '\0';
+	}
+	*at++ = '\0';
+	to->started_as = at;
+	*put(at, name_at_exec()) = '\0';
+}
+
+void facts_keep(int argc, char *const argv[], char *const envp[])
+{
+	static struct kept here;
+	static char bytes[KEPT_HERE];
+	struct arena arena = { NULL };
+	size_t room;
+
+	if (atomic_load(&kept))
+		return;
+	argc = argv ? argc : 0;
+	room = room_for(argc, argv, envp);
+	if (room <= sizeof(bytes)) {
+		fill(&here, bytes, argc, argv, envp);
+		publish(&here);
+	} else {
+		char *at = arena_alloc(&arena, sizeof(here) + room); /* stays for the life of the process */
+
+		if (!at)
+			return;
+		fill((struct kept *)(void *)at, at + sizeof(here), argc, argv, envp);
+		if (!publish((struct kept *)(void *)at))
+			arena_free(&arena);
+	}
+}
+
+/* --- or read from /proc, by whoever asks before a constructor ran ------------------------------- */
+
+/* NUL-ended strings of a /proc file, empty ones left out, each followed by `after`; ends in two NULs. */
+static void squeeze(char *words, size_t length, char after)
+{
+	char *to = words;
+	size_t n;
+
+	for (size_t at = 0; at < length; at += n + 1) {
+		n = strlen(words + at);
+		if (!n && !after)
+			continue;
+		memmove(to, words + at, n);
+		to += n;
+		if (at + n < length)
+			*to++ = after;
+	}
+	if (after && to > words && to[-1] == after)
+		to--; /* none behind the last argument */
+	memset(to, 0, (size_t)(words + length - to));
+}
+
+/* A /proc file of NUL-ended strings, with two NULs at the end; NULL if it cannot be read. */
+static char *read_strings(struct arena *arena, const char *path, char after)
+{
+	size_t length;
+	int error;
+	char *words = locate_read(arena, path, &length, &error), *copy;
+
+	if (!words)
+		return NULL;
+	copy = arena_alloc(arena, length + 2);
+	if (!copy)
+		return NULL;
+	memcpy(copy, words, length);
+	squeeze(copy, length, after);
+	return copy;
+}
+
+static const struct kept *kept_from_proc(void)
+{
+	struct arena arena = { NULL };
+	struct kept *mine = arena_alloc(&arena, sizeof(*mine));
+	const char *started_as = name_at_exec();
+
+	if (!mine)
+		return &nothing;
+	mine->command = read_strings(&arena, "/proc/self/cmdline", ' ');
+	mine->environment = read_strings(&arena, "/proc/self/environ", '\0');
+	mine->started_as = arena_copy(&arena, started_as, strlen(started_as));
+	if (mine->command && mine->environment && mine->started_as && publish(mine))
+		return mine; /* its arena stays for the life of the process */
+	arena_free(&arena);
+	return atomic_load(&kept) ? atomic_load(&kept) : &nothing; /* not published: the next who asks tries again */
+}
+
+static const struct kept *what_is_kept(void)
+{
+	const struct kept *now = atomic_load(&kept);
+
+	return now ? now : kept_from_proc();
+}
+
+/* --- asked ------------------------------------------------------------------------------------- */
+
+/* The kernel writes " (deleted)" behind the name of a file that is gone, as after an upgrade. */
+static void drop_deleted(char *path, size_t length)
+{
+	static const char mark[] = " (deleted)";
+	size_t n = sizeof(mark) - 1;
+
+	if (length > n && memcmp(path + length - n, mark, n) == 0 && access(path, F_OK) != 0)
+		path[length - n] = '\0';
+}
+
+static const char *read_executable(struct arena *arena)
+{
+	char *path = arena_alloc(arena, PATH_ROOM);
+	ssize_t length = path ? readlink("/proc/self/exe", path, PATH_ROOM - 1) : -1;
+
+	if (length <= 0)
+		return "";
+	drop_deleted(path, (size_t)length);
+	return path;
+}
+
+/* Lines "ID:CONTROLLERS:PATH" (cgroups(7)) to paths one after the other. */
+static const char *read_cgroup(struct arena *arena)
+{
+	size_t length;
+	int error;
+	char *words = locate_read(arena, "/proc/self/cgroup", &length, &error);
+	char *paths = words ? arena_alloc(arena, length + 2) : NULL, *to = paths;
+
+	while (paths && *words) {
+		size_t n = strcspn(words, "\n");
+		const char *colon = memchr(words, ':', n);
+
+		colon = colon ? memchr(colon + 1, ':', n - (size_t)(colon + 1 - words)) : NULL;
+		if (colon && colon + 1 < words + n) {
+			size_t path = (size_t)(words + n - colon) - 1;
+
+			memcpy(to, colon + 1, path);
+			to += path + 1;
+		}
+		words += n + (words[n] == '\n');
+	}
+	return paths ? paths : "\0";
+}
+
+void facts_read(struct facts *facts, struct arena *arena)
+{
+	const struct kept *now = what_is_kept();
+
+	*facts = (struct facts){
+		.executable = read_executable(arena),
+		.started_as = now->started_as,
+		.command = now->command,
+		.environment = now->environment,
+		.cgroup = read_cgroup(arena),
+		.secure = getauxval(AT_SECURE) != 0,
+	};
+	if (facts->secure)
+		facts->environment = "\0"; /* the user's, and no ground for a decision */
+}
+
+const char *facts_variable(const char *name)
+{
+	size_t length = strlen(name);
+	const char *at;
+
+	if (getauxval(AT_SECURE))
+		return NULL;
+	for (at = what_is_kept()->environment; *at; at += strlen(at) + 1)
+		if (strncmp(at, name, length) == 0 && at[length] == '=')
+			return at + length + 1;
+	return NULL;
+}

@@ -1,0 +1,168 @@
+/* locate.c - where the policy of a process is, and how a file is read without stdio and without malloc.
+ *
+ * Files are opened, read and closed by raw system calls: libc's functions are cancellation points, and close() is
+ * a name that the library itself interposes. */
+#include "locate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "text.h"
+
+#define SYSTEM_POLICY "/etc/portshim.conf"
+#define OWN_POLICY "portshim/portshim.conf"
+#define LARGEST ((size_t)16 << 20)
+#define FIRST_ROOM ((size_t)8192)
+
+/* directory/rest/OWN_POLICY, if that file is there. Relative directories do not count (XDG base directories). */
+static bool try_own(struct location *location, const char *directory, const char *rest)
+{
+	struct text path = TEXT_OVER(location->path);
+
+	if (!directory || *directory != '/' ||
+	    strlen(directory) + strlen(rest) + sizeof("/" OWN_POLICY) > sizeof(location->path))
+		return false;
+	text_add(&path, directory);
+	text_add(&path, rest);
+	text_add(&path, "/" OWN_POLICY);
+	return access(location->path, F_OK) == 0;
+}
+
+/* A path that is too long becomes "", which no file has: rather an error than another file. */
+static void take_path(struct location *location, const char *path)
+{
+	struct text words = TEXT_OVER(location->path);
+
+	text_clear(&words);
+	if (strlen(path) < sizeof(location->path))
+		text_add(&words, path);
+	location->found = FOUND_FILE;
+}
+
+static bool try_variables(struct location *location, variable_lookup *lookup)
+{
+	const char *value = lookup("PORTSHIM_PORTS"), *directory;
+
+	if (value) {
+		location->found = FOUND_PORTS;
+		location->ports = value;
+		return true;
+	}
+	value = lookup("PORTSHIM_CONF");
+	if (value) {
+		take_path(location, value);
+		return true;
+	}
+	location->found = FOUND_FILE;
+	directory = lookup("XDG_CONFIG_HOME");
+	if (directory && *directory)
+		return try_own(location, directory, "");
+	return try_own(location, lookup("HOME"), "/.config");
+}
+
+void locate_policy(struct location *location, variable_lookup *lookup)
+{
+	location->ports = NULL;
+	location->path[0] = '\0';
+	if (lookup && try_variables(location, lookup))
+		return;
+	take_path(location, SYSTEM_POLICY);
+	if (access(SYSTEM_POLICY, F_OK) != 0) {
+		location->found = FOUND_NOTHING;
+		location->path[0] = '\0';
+	}
+}
+
+/* --- reading ----------------------------------------------------------------------------------- */
+
+static int open_file(const char *path)
+{
+	int fd;
+
+	do /* O_NONBLOCK: a FIFO without a writer must not hang the program that asks */
+		fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0);
+	while (fd < 0 && errno == EINTR);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Bytes read, 0 at the end, -errno. A pipe with a writer is waited for. */
+static long read_some(int fd, char *to, size_t room)
+{
+	for (;;) {
+		long n = syscall(SYS_read, fd, to, room);
+		struct pollfd readable = { .fd = fd, .events = POLLIN };
+
+		if (n >= 0)
+			return n;
+		if (errno == EAGAIN)
+			poll(&readable, 1, -1);
+		else if (errno != EINTR)
+			return -errno;
+	}
+}
+
+/* How much room to begin with: a file's size and one byte more, so that its end is seen; a guess for /proc. */
+static size_t room_at_first(int fd, int *error)
+{
+	struct stat about;
+
+	*error = 0;
+	if (fstat(fd, &about) != 0)
+		*error = -errno;
+	else if (S_ISDIR(about.st_mode))
+		*error = -EISDIR;
+	else if (S_ISREG(about.st_mode) && about.st_size > (off_t)LARGEST)
+		*error = -EFBIG;
+	else if (S_ISREG(about.st_mode) && about.st_size > 0)
+		return (size_t)about.st_size + 1;
+	return FIRST_ROOM;
+}
+
+static char *read_all(int fd, struct arena *arena, size_t room, size_t *length, int *error)
+{
+	char *bytes = arena_alloc(arena, room + 1), *larger;
+	long n;
+
+	*length = 0;
+	while (bytes) {
+		n = read_some(fd, bytes + *length, room - *length);
+		if (n <= 0 || *length + (size_t)n > LARGEST) {
+			*error = n > 0 ? -EFBIG : (int)n;
+			bytes[n > 0 ? 0 : *length] = '\0';
+			return *error ? NULL : bytes;
+		}
+		*length += (size_t)n;
+		if (*length < room)
+			continue;
+		larger = arena_alloc(arena, 2 * room + 1);
+		if (larger)
+			memcpy(larger, bytes, *length);
+		bytes = larger;
+		room *= 2;
+	}
+	*error = -ENOMEM;
+	return NULL;
+}
+
+char *locate_read(struct arena *arena, const char *path, size_t *length, int *error)
+{
+	int fd = open_file(path);
+	char *bytes = NULL;
+	size_t room;
+
+	*length = 0;
+	*error = fd < 0 ? fd : 0;
+	if (fd < 0)
+		return NULL;
+	room = room_at_first(fd, error);
+	if (*error == 0)
+		bytes = read_all(fd, arena, room, length, error);
+	syscall(SYS_close, fd);
+	return bytes;
+}

@@ -1,0 +1,79 @@
+/* match.c - the rule that decides a call: a walk through a view, at each call that is not decided yet. */
+#include "policy.h"
+
+static bool id_in(const struct id_list *list, uint32_t id)
+{
+	for (uint32_t i = 0; i < list->n; i++)
+		if (list->item[i] == id)
+			return true;
+	return false;
+}
+
+static bool group_in(const struct id_list *list, const struct identity *identity)
+{
+	if (id_in(list, identity->group))
+		return true;
+	for (size_t i = 0; i < identity->n_groups; i++)
+		if (id_in(list, identity->groups[i]))
+			return true;
+	return false;
+}
+
+static bool identity_holds(const struct rule *rule, const struct identity *identity)
+{
+	if (!identity)
+		return false;
+	return (!rule->user.n || id_in(&rule->user, identity->user)) && (!rule->group.n || group_in(&rule->group, identity));
+}
+
+static bool destination_holds(const struct view *view, const struct live_rule *live, const struct question *question)
+{
+	if (!question->has_destination)
+		return false;
+	for (uint32_t i = 0; i < live->n_targets; i++)
+		if (target_covers(&view->target[live->first_target + i], &question->destination))
+			return true;
+	return false;
+}
+
+/* What only some rules ask: identity. */
+static bool who_holds(const struct view *view, const struct live_rule *live, const struct question *question)
+{
+	return !(live->flags & LIVE_ASKS_IDENTITY) || identity_holds(&view->policy->rule[live->index], question->identity);
+}
+
+const struct rule *view_match(const struct view *view, const struct question *question)
+{
+	for (uint32_t i = 0; i < view->n_live; i++) {
+		const struct live_rule *live = &view->live[i];
+
+		/* a source's family is in live->families already */
+		if (!(live->calls & question->calls) || !(live->protocols & question->protocol) ||
+		    !(live->families & question->family))
+			continue;
+		if ((live->flags & LIVE_HAS_TO) && !destination_holds(view, live, question))
+			continue;
+		if (!who_holds(view, live, question))
+			continue;
+		return &view->policy->rule[live->index];
+	}
+	return NULL;
+}
+
+bool view_waits_for_destination(const struct view *view, const struct question *question)
+{
+	/* what is bound in IPv6 may yet connect to a v4-mapped address, and is IPv4 then */
+	unsigned int later = question->family & FAMILY_IPV6 ? FAMILY_ANY : question->family;
+
+	for (uint32_t i = 0; i < view->n_live; i++) {
+		const struct live_rule *live = &view->live[i];
+		bool has_to = live->flags & LIVE_HAS_TO;
+		unsigned int calls = has_to ? CALL_CONNECT | CALL_SEND | CALL_BIND : question->calls;
+
+		if (!(live->calls & calls) || !(live->protocols & question->protocol) ||
+		    !(live->families & (has_to ? later : question->family)) || !who_holds(view, live, question))
+			continue;
+		return has_to;
+	}
+	return false;
+}

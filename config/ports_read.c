@@ -1,0 +1,375 @@
+/* ports_read.c - from the words of `ports =` to a set: sorted, disjoint intervals.
+ *
+ * While a set is built, a port is a bit in three maps: given by number (ranges and psid too), given by a range's
+ * name, excluded. What remains in the end is read off as intervals. Maps make overlaps, exclusions before or
+ * after what they exclude, and the scattered ports of psid one and the same simple case. */
+#include "ports.h"
+
+#include <string.h>
+
+#include "suggest.h"
+
+#define WORDS (65536 / 64)
+
+struct ports_builder {
+	uint64_t plain[WORDS], named[WORDS], excluded[WORDS];
+	uint32_t first, last; /* the words of the maps that were touched: first..last */
+	struct port_range kernel;
+	bool uses_kernel;
+};
+
+static const struct range_name {
+	const char *name;
+	uint16_t lo, hi; /* 0: as the kernel says now */
+} range_names[] = {
+	{ "iana", 49152, 65535 },       /* RFC 6335, section 6 */
+	{ "linux", 32768, 60999 },      /* ip(7), since 4.2 */
+	{ "linux-2.4", 32768, 61000 },
+	{ "bsd", 1024, 5000 },          /* 4.4BSD */
+	{ "freebsd", 10000, 65535 },    /* net.inet.ip.portrange */
+	{ "windows", 49152, 65535 },    /* since Vista */
+	{ "windows-xp", 1025, 5000 },
+	{ "solaris", 32768, 65535 },
+	{ "rfc6056", 1024, 65535 },     /* RFC 6056, section 3.2 */
+	{ "kernel", 0, 0 },             /* net.ipv4.ip_local_port_range */
+};
+#define RANGE_NAMES (sizeof(range_names) / sizeof(range_names[0]))
+
+const char *ports_range_name(size_t index)
+{
+	return index < RANGE_NAMES ? range_names[index].name : NULL;
+}
+
+/* --- items ------------------------------------------------------------------------------------- */
+
+/* One item of the list, while it is read. */
+struct ports_item {
+	struct ports_builder *builder;
+	struct text *why;
+	uint64_t *map;      /* excluded or NULL: not yet known which */
+	const char *words;  /* without the '!' */
+	size_t length;      /* of the range alone: what `slice` follows is behind */
+};
+
+static void map_add(struct ports_builder *builder, uint64_t *map, uint32_t lo, uint32_t hi)
+{
+	if (lo / 64 < builder->first)
+		builder->first = lo / 64;
+	if (hi / 64 > builder->last)
+		builder->last = hi / 64;
+	for (uint32_t port = lo; port <= hi; port++) {
+		if (port % 64 == 0 && hi - port >= 63) {
+			map[port / 64] = ~0ULL;
+			port += 63;
+		} else {
+			map[port / 64] |= 1ULL << port % 64;
+		}
+	}
+}
+
+static bool refuse(const struct ports_item *item, const char *words)
+{
+	text_add_quoted(item->why, item->words, strlen(item->words));
+	text_add(item->why, " ");
+	text_add(item->why, words);
+	return false;
+}
+
+/* "slice 3/16": the 3rd of 16 parts as equal as whole ports allow; parts 1..N cover the range without overlap. */
+static bool cut_slice(const struct ports_item *item, const char *slice, uint32_t *lo, uint32_t *hi)
+{
+	const char *slash = strchr(slice, '/');
+	uint32_t ports = *hi - *lo + 1, first = *lo;
+	uint64_t k, n;
+
+	if (!slash || !text_to_number(slice, (size_t)(slash - slice), 65535, &k) ||
+	    !text_to_number(slash + 1, strlen(slash + 1), 65535, &n) || k < 1 || k > n)
+		return refuse(item, "has no good slice; write which of how many, counted from 1, as in slice 3/16");
+	if (n > ports) {
+		refuse(item, "has more slices than ports; write at most slice 1/");
+		text_add_number(item->why, ports);
+		return false;
+	}
+	*lo = first + (uint32_t)(ports * (k - 1) / n);
+	*hi = first + (uint32_t)(ports * k / n) - 1;
+	return true;
+}
+
+/* Adds lo..hi, or the slice of it that the item asks for, to the map. */
+static bool add_range(const struct ports_item *item, uint64_t *map, uint32_t lo, uint32_t hi)
+{
+	const char *rest = item->words + item->length;
+
+	rest += strspn(rest, " \t");
+	if (*rest) {
+		rest += strlen("slice"); /* ports_add looked */
+		if (!cut_slice(item, rest + strspn(rest, " \t"), &lo, &hi))
+			return false;
+	}
+	map_add(item->builder, item->map ? item->map : map, lo, hi);
+	return true;
+}
+
+static bool add_named(const struct ports_item *item, const struct range_name *range)
+{
+	struct ports_builder *builder = item->builder;
+
+	if (range->hi)
+		return add_range(item, builder->named, range->lo, range->hi);
+	builder->uses_kernel = true;
+	return add_range(item, builder->named, builder->kernel.lo, builder->kernel.hi);
+}
+
+static bool suggest_order(const struct ports_item *item, uint64_t lo, uint64_t hi)
+{
+	refuse(item, "is reversed; write ");
+	text_add_number(item->why, hi);
+	text_add(item->why, "-");
+	text_add_number(item->why, lo);
+	return false;
+}
+
+static bool add_numbers(const struct ports_item *item)
+{
+	const char *dash = memchr(item->words, '-', item->length);
+	size_t first = dash ? (size_t)(dash - item->words) : item->length;
+	uint64_t lo, hi;
+
+	/* blanks around the dash are allowed: people write them */
+	while (first && (item->words[first - 1] == ' ' || item->words[first - 1] == '\t'))
+		first--;
+	if (dash)
+		dash += 1 + strspn(dash + 1, " \t");
+	if (!text_to_number(item->words, first, UINT32_MAX, &lo))
+		return refuse(item, "is no port, range or name; write for example 20000-20099, !20050 or iana");
+	hi = lo;
+	if (dash && !text_to_number(dash, (size_t)(item->words + item->length - dash), UINT32_MAX, &hi))
+		return refuse(item, "is no range of ports; write for example 20000-20099");
+	if (lo > 65535 || hi > 65535)
+		return refuse(item, "goes beyond the last port; write at most 65535");
+	if (lo > hi && hi)
+		return suggest_order(item, lo, hi);
+	if (lo == 0 || hi == 0)
+		return refuse(item, "has port 0, which is none; write ports from 1 on");
+	return add_range(item, item->builder->plain, (uint32_t)lo, (uint32_t)hi);
+}
+
+/* RFC 7597, section 5.1: a port is a bits of index, k of the set's id, m = 16 - a - k of rest. With a > 0 the index
+ * 0 is left out, with its well-known ports; with a == 0 only port 0 is. */
+static void add_psid_ports(struct ports_builder *builder, uint64_t *map, unsigned int a, unsigned int k, uint32_t id)
+{
+	unsigned int m = 16 - a - k;
+
+	for (uint32_t index = a > 0; index < 1U << a; index++) {
+		uint32_t lo = index << (16 - a) | id << m, hi = lo + (1U << m) - 1;
+
+		if (hi)
+			map_add(builder, map, lo ? lo : 1, hi);
+	}
+}
+
+static bool add_psid(const struct ports_item *item)
+{
+	const char *at = item->words + strlen("psid");
+	uint64_t part[3];
+
+	at += strspn(at, " \t");
+	for (unsigned int i = 0; i < 3; i++) {
+		size_t digits = strcspn(at, "/");
+
+		if (at == item->words + strlen("psid") || !text_to_number(at, digits, 65535, &part[i]) || !!at[digits] != (i < 2))
+			return refuse(item, "is no port set id; write psid OFFSET/LENGTH/VALUE, as in psid 6/8/52");
+		at += digits + 1;
+	}
+	if (part[0] + part[1] > 16)
+		return refuse(item, "has more than 16 bits; write an offset and a length of at most 16 together");
+	if (part[2] >> part[1]) {
+		refuse(item, "has a value too large for its length; write at most ");
+		text_add_number(item->why, (1U << part[1]) - 1);
+		return false;
+	}
+	add_psid_ports(item->builder, item->map ? item->map : item->builder->plain, (unsigned int)part[0],
+	               (unsigned int)part[1], (uint32_t)part[2]);
+	return true;
+}
+
+static bool word_is(const char *words, size_t length, const char *word)
+{
+	return strlen(word) == length && memcmp(words, word, length) == 0;
+}
+
+static bool is_word_byte(char byte)
+{
+	return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+}
+
+static bool add_name(const struct ports_item *item)
+{
+	struct suggestion near = SUGGESTION_FOR(item->words, item->length);
+
+	for (size_t i = 0; i < RANGE_NAMES; i++) {
+		if (word_is(item->words, item->length, range_names[i].name))
+			return add_named(item, &range_names[i]);
+		suggest_consider(&near, range_names[i].name);
+	}
+	refuse(item, "names no range; ");
+	suggest_add(&near, item->why, "write numbers, or a name such as iana, linux or kernel");
+	return false;
+}
+
+/* Where `slice` begins that follows a range, or the end. */
+static size_t length_before_slice(const char *words)
+{
+	for (const char *at = words; (at = strstr(at, "slice")) != NULL; at++) {
+		size_t length = (size_t)(at - words);
+
+		if (length == 0 || (at[-1] != ' ' && at[-1] != '\t') || is_word_byte(at[5]))
+			continue;
+		while (length && (words[length - 1] == ' ' || words[length - 1] == '\t'))
+			length--;
+		return length;
+	}
+	return strlen(words);
+}
+
+bool ports_add(struct ports_builder *builder, const char *words, struct text *why)
+{
+	struct ports_item item = { .builder = builder, .why = why, .words = words };
+
+	if (*words == '!') {
+		item.map = builder->excluded;
+		item.words += 1 + strspn(words + 1, " \t");
+	}
+	if (!*item.words)
+		return refuse(&item, "is an empty item; write a port, a range or a name between the commas");
+	item.length = length_before_slice(item.words);
+	if (item.length >= 4 && memcmp(item.words, "psid", 4) == 0 && !is_word_byte(item.words[4])) {
+		if (item.words[item.length])
+			return refuse(&item, "slices a port set id; write slice behind a range or a name");
+		return add_psid(&item);
+	}
+	return is_word_byte(*item.words) ? add_name(&item) : add_numbers(&item);
+}
+
+/* --- the whole --------------------------------------------------------------------------------- */
+
+/* Only where something was set: a file of many rules with few ports each is read in a moment. */
+static void clear(struct ports_builder *builder)
+{
+	for (uint32_t word = builder->first; word <= builder->last; word++)
+		builder->plain[word] = builder->named[word] = builder->excluded[word] = 0;
+}
+
+struct ports_builder *ports_begin(struct ports_builder *again, struct port_range kernel, struct arena *arena)
+{
+	if (again)
+		clear(again);
+	else
+		again = arena_alloc(arena, sizeof(*again));
+	if (!again)
+		return NULL;
+	again->first = WORDS;
+	again->last = 0;
+	again->kernel = kernel;
+	again->uses_kernel = false;
+	return again;
+}
+
+/* 0: not in the set, 1: by number, 2: by name only. */
+static unsigned int kind_of(const struct ports_builder *builder, uint32_t port)
+{
+	uint64_t bit = 1ULL << port % 64;
+
+	if (builder->excluded[port / 64] & bit)
+		return 0;
+	if (builder->plain[port / 64] & bit)
+		return 1;
+	return builder->named[port / 64] & bit ? 2 : 0;
+}
+
+/* Whether the 64 ports of a word are all alike, so that they need no look one by one. */
+static bool word_is_uniform(const struct ports_builder *builder, uint32_t word)
+{
+	uint64_t out = builder->excluded[word], plain = builder->plain[word] & ~out,
+	         named = builder->named[word] & ~out & ~plain;
+
+	return (plain == 0 || plain == ~0ULL) && (named == 0 || named == ~0ULL);
+}
+
+/* Walks the maps; writes intervals where `to` is not NULL. Returns how many there are. */
+static uint32_t read_off(const struct ports_builder *builder, struct port_interval *to, uint32_t *count)
+{
+	uint32_t n = 0, total = 0, start = 0, port = builder->first * 64, end = builder->last * 64 + 64;
+	unsigned int kind = 0;
+
+	while (port <= end) {
+		unsigned int here = port < end ? kind_of(builder, port) : 0;
+
+		if (here != kind && kind) {
+			if (to)
+				to[n] = (struct port_interval){ (uint16_t)start, (uint16_t)(port - 1), total, kind == 2 };
+			n++;
+			total += port - start;
+		}
+		if (here != kind) {
+			kind = here;
+			start = port;
+		}
+		port += port < end && port % 64 == 0 && word_is_uniform(builder, port / 64) ? 64 : 1;
+	}
+	*count = total;
+	return n;
+}
+
+bool ports_end(struct ports_builder *builder, struct port_set *set, struct arena *arena, struct text *why)
+{
+	struct port_interval *interval;
+	uint32_t count, n = read_off(builder, NULL, &count);
+
+	*set = (struct port_set){ .uses_kernel = builder->uses_kernel };
+	if (n == 0) {
+		text_add(why, "the set is empty: every port that it names is excluded; write at least one that is not");
+		return false;
+	}
+	interval = arena_alloc(arena, n * sizeof(*interval));
+	if (!interval) {
+		text_add(why, "out of memory");
+		return false;
+	}
+	set->intervals = read_off(builder, interval, &set->count);
+	set->interval = interval;
+	return true;
+}
+
+static bool add_list(struct ports_builder *builder, const char *spec, struct arena *scratch, struct text *why)
+{
+	for (bool more = true; more; spec++) {
+		size_t length = strcspn(spec, ","), end = length, start = strspn(spec, " \t");
+		const char *item;
+
+		while (end > start && (spec[end - 1] == ' ' || spec[end - 1] == '\t'))
+			end--;
+		item = start < end ? arena_copy(scratch, spec + start, end - start) : "";
+		if (!item)
+			text_add(why, "out of memory");
+		if (!item || !ports_add(builder, item, why))
+			return false;
+		spec += length;
+		more = *spec == ',';
+	}
+	return true;
+}
+
+bool ports_parse(struct port_set *set, const char *spec, struct port_range kernel, struct arena *arena,
+                 struct text *why)
+{
+	struct arena scratch = { NULL };
+	struct ports_builder *builder = ports_begin(NULL, kernel, &scratch);
+	bool good;
+
+	if (!builder)
+		text_add(why, "out of memory");
+	good = builder && add_list(builder, spec, &scratch, why) && ports_end(builder, set, arena, why);
+	arena_free(&scratch);
+	return good;
+}

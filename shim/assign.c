@@ -1,0 +1,416 @@
+/* assign.c - deciding a call and carrying the decision out. */
+#define _GNU_SOURCE
+#include "assign.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "bind.h"
+#include "choice.h"
+#include "identity.h"
+#include "real.h"
+#include "report.h"
+#include "session.h"
+#include "sock.h"
+#include "wait.h"
+
+enum todo { TODO_PASS, TODO_DENY, TODO_DEFER, TODO_PLACE };
+
+/* A call while it is decided and carried out. */
+struct attempt {
+	const struct act *act;
+	const struct rule *rule;
+	struct sock sock;
+	struct question question;
+	union name local;      /* what is bound on the early way; its port is set for each candidate */
+	bool source_seen;      /* EADDRNOTAVAIL was found to mean "port taken" */
+	bool self_known, self; /* whether the destination is on this machine */
+	int saved_errno;       /* what a call that succeeds leaves as it was */
+};
+
+static bool is_bind(const struct act *act)
+{
+	return act->calls == CALL_BIND;
+}
+
+/* The program's own call, with errno as the program left it. */
+static ssize_t finish(const struct attempt *a)
+{
+	errno = a->saved_errno;
+	return a->act->finish(a->act);
+}
+
+static void settle(struct attempt *a, enum sock_state state)
+{
+	a->sock.state = state;
+	sock_remember(a->act->fd, &a->sock);
+}
+
+/* --- deciding -------------------------------------------------------------------------------------- */
+
+/* Sends and listens that give no socket a port, whatever their arguments say. */
+static bool has_no_part(const struct act *act, const struct sock *sock)
+{
+	if (act->calls == CALL_SEND)
+		return (sock->protocol == PROTOCOL_TCP && !(act->flags & MSG_FASTOPEN)) ||
+		       sock->protocol == PROTOCOL_DCCP;
+	if (act->calls == CALL_LISTEN)
+		return sock->protocol == PROTOCOL_UDP || sock->protocol == PROTOCOL_UDPLITE;
+	return false;
+}
+
+static void make_question(struct attempt *a)
+{
+	struct question *question = &a->question;
+	bool known = name_read(&question->destination, a->act->addr, a->act->len, a->sock.ipv6);
+
+	question->calls = a->act->calls;
+	if (question->calls == CALL_SEND && a->sock.protocol == PROTOCOL_TCP)
+		question->calls |= CALL_CONNECT; /* MSG_FASTOPEN: both */
+	if (a->sock.state == SOCK_DEFERRED || a->sock.addressed)
+		question->calls |= CALL_BIND;
+	question->protocol = a->sock.protocol;
+	question->family = known ? question->destination.addr.family : a->sock.ipv6 ? FAMILY_IPV6 : FAMILY_IPV4;
+	question->has_destination = known && a->act->calls & (CALL_CONNECT | CALL_SEND);
+	question->identity = NULL;
+}
+
+/* A bind to a port of the program's own choice. */
+static enum todo decide_explicit(const struct rule *rule)
+{
+	if (!rule || rule->action != ACTION_ASSIGN)
+		return TODO_PASS;
+	switch (rule->explicit_port) {
+	case EXPLICIT_KEEP:
+		return TODO_PASS;
+	case EXPLICIT_DENY:
+		return TODO_DENY;
+	case EXPLICIT_ASSIGN:
+		break;
+	}
+	return TODO_PLACE;
+}
+
+static enum todo decide_rule(struct attempt *a)
+{
+	const struct act *act = a->act;
+
+	if (is_bind(act) && name_port(act->addr) != 0)
+		return decide_explicit(a->rule);
+	if (a->rule && a->rule->action == ACTION_DENY)
+		return TODO_DENY;
+	if (!a->rule || a->rule->action == ACTION_PASS || a->sock.state == SOCK_SETTLED)
+		return TODO_PASS;
+	/* Polled or called again while it is under way: connect() itself says so (EALREADY, EISCONN). */
+	if (a->sock.state == SOCK_TRIED && act->calls == CALL_CONNECT && !sock_is_idle(act->fd))
+		return TODO_PASS;
+	return TODO_PLACE;
+}
+
+/* Looks the rule up, and whether a bind should wait for one that needs a destination. */
+static enum todo consult(struct attempt *a, const struct session *session)
+{
+	struct identity_store store = { .mapped = 0 };
+	const struct act *act = a->act;
+	bool defers = is_bind(act) && act->may_defer && name_port(act->addr) == 0 && a->sock.state == SOCK_UNBOUND;
+
+	if (session->view.asks_identity) {
+		identity_ask(&store);
+		a->question.identity = &store.identity;
+	}
+	a->rule = view_match(&session->view, &a->question);
+	if (a->rule) {
+		const struct session *renewed = session_renewed(session, a->rule);
+
+		if (renewed != session)
+			a->rule = view_match(&renewed->view, &a->question);
+	}
+	defers = defers && (a->sock.no_port || view_waits_for_destination(&session->view, &a->question));
+	if (session->view.asks_identity)
+		identity_done(&store);
+	a->question.identity = NULL;
+	return defers ? TODO_DEFER : decide_rule(a);
+}
+
+/* From cheap to dear; nearly every call of a process ends in the first lines. */
+static enum todo decide(struct attempt *a)
+{
+	const struct act *act = a->act;
+	const struct session *session;
+
+	if (sock_is_other(act->fd))
+		return TODO_PASS;
+	session = session_get();
+	if (!(session->calls & (act->calls | CALL_BIND)))
+		return TODO_PASS;
+	if (sock_is_settled(act->fd) && !session->denies && !session->broken)
+		return TODO_PASS;
+	if (!sock_know(act->fd, &a->sock))
+		return TODO_PASS;
+	if (session->broken)
+		return TODO_DENY;
+	if (has_no_part(act, &a->sock))
+		return TODO_PASS;
+	make_question(a);
+	return consult(a, session);
+}
+
+/* --- carrying out ---------------------------------------------------------------------------------- */
+
+/* The address to bind: the program's own, the rule's `source`, or any. */
+static int choose_local(struct attempt *a)
+{
+	static const struct ip_addr any;
+	const struct ip_addr *source = a->rule->source.family ? &a->rule->source : &any;
+
+	if (is_bind(a->act)) {
+		name_copy(&a->local, a->act->addr, a->act->len);
+		if (!name_is_wildcard(&a->local) || source == &any)
+			return 0;
+	} else if (a->sock.addressed) {
+		int error = bind_name_of(a->act->fd, &a->local);
+
+		if (error || !name_is_wildcard(&a->local) || source == &any)
+			return error;
+	}
+	name_make(&a->local, a->sock.ipv6, source);
+	return 0;
+}
+
+static bool meets_itself(struct attempt *a, const struct candidate *c)
+{
+	uint16_t port = a->question.destination.port;
+
+	if (!a->question.has_destination || port < c->lo || port > c->hi)
+		return false;
+	if (!a->self_known) {
+		a->self = addr_is_local(&a->question.destination);
+		a->self_known = true;
+	}
+	return a->self;
+}
+
+static bool can_be_late(const struct attempt *a)
+{
+	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT;
+}
+
+/* With `source`, a late port still needs the address bound before. */
+static int bind_source(struct attempt *a)
+{
+	int error;
+
+	if (a->sock.addressed || !a->rule->source.family)
+		return 0;
+	name_set_port(&a->local, 0);
+	error = bind_address(a->act->fd, &a->sock, &a->local);
+	if (!error)
+		a->sock.addressed = true;
+	return error;
+}
+
+/* What bind() said, when it is not about the port. EINVAL: the socket has a port, or is connected; it keeps it. */
+static ssize_t other_error(struct attempt *a, int error)
+{
+	const struct act *act = a->act;
+
+	if (!is_bind(act) && (error == -EINVAL || error == -EBADF || error == -ENOTSOCK)) {
+		if (error == -EINVAL)
+			settle(a, SOCK_SETTLED);
+		return finish(a);
+	}
+	errno = -error;
+	return -1;
+}
+
+/* Tries one candidate late: the try is the program's own call. True when the call has its result. */
+static bool try_late(struct attempt *a, const struct candidate *c, ssize_t *result)
+{
+	const struct act *act = a->act;
+	int error = bind_source(a);
+
+	if (!error)
+		error = bind_set_range(act->fd, c->lo, c->hi);
+	if (error) {
+		*result = other_error(a, error);
+		return true;
+	}
+	settle(a, SOCK_TRIED);
+	*result = finish(a);
+	if (*result >= 0 || errno != EADDRNOTAVAIL) {
+		report_assigned(a->rule, &a->question, c->lo, true);
+		return true;
+	}
+	if (!a->source_seen && !a->sock.addressed && !source_exists(act->fd, act->addr, act->len)) {
+		errno = EADDRNOTAVAIL;
+		return true;
+	}
+	a->source_seen = true;
+	return false;
+}
+
+static ssize_t early_success(struct attempt *a, uint16_t port)
+{
+	const struct act *act = a->act;
+
+	settle(a, SOCK_SETTLED);
+	report_assigned(a->rule, &a->question, port, false);
+	if (act->given)
+		*act->given = port;
+	if (!is_bind(act))
+		return finish(a);
+	errno = a->saved_errno;
+	return 0;
+}
+
+/* *outcome as bind() has it. True when the call has its result. */
+static bool try_early(struct attempt *a, uint16_t port, enum outcome *outcome, ssize_t *result)
+{
+	int error;
+
+	name_set_port(&a->local, port);
+	error = bind_early(a->act->fd, &a->sock, &a->local);
+	*outcome = error == -EACCES ? OUTCOME_FORBIDDEN : error == -EADDRINUSE ? OUTCOME_TAKEN : OUTCOME_GIVEN;
+	if (*outcome != OUTCOME_GIVEN)
+		return false;
+	*result = error ? other_error(a, error) : early_success(a, port);
+	return true;
+}
+
+/* Tries one candidate in the way that is its port's. True when the call has its result. */
+static bool try_candidate(struct attempt *a, struct choice *choice, const struct candidate *c, ssize_t *result)
+{
+	enum outcome outcome = OUTCOME_TAKEN;
+	bool done;
+
+	if (meets_itself(a, c))
+		return false;
+	if (can_be_late(a) && kernel_takes_late(choice->kernel, c->lo))
+		done = try_late(a, c, result);
+	else
+		done = try_early(a, c->lo, &outcome, result);
+	choice_heard(choice, c, done ? OUTCOME_GIVEN : outcome);
+	return done;
+}
+
+/* Tries every port of the rule's set once. False if none could be had. */
+static bool try_all(struct attempt *a, ssize_t *result)
+{
+	struct choice choice;
+	struct candidate candidate;
+
+	choice_begin(&choice, a->rule, kernel_now(), can_be_late(a));
+	while (choice_next(&choice, &candidate))
+		if (try_candidate(a, &choice, &candidate, result))
+			return true;
+	report_used_up(a->rule, &a->question, choice.forbidden);
+	return false;
+}
+
+/* What the kernel itself says when its ephemeral ports are used up. */
+static int used_up_errno(const struct attempt *a)
+{
+	if (a->act->calls & (CALL_BIND | CALL_LISTEN))
+		return EADDRINUSE;
+	return a->sock.protocol == PROTOCOL_TCP || a->sock.protocol == PROTOCOL_DCCP ? EADDRNOTAVAIL : EAGAIN;
+}
+
+/* The policy has no say (any more): the socket is put back to what the program made it, and the call passes. */
+static ssize_t pass(struct attempt *a)
+{
+	const struct act *act = a->act;
+	ssize_t result;
+
+	if (a->sock.state == SOCK_TRIED && sock_is_idle(act->fd)) {
+		bind_set_range(act->fd, 0, 0);
+		settle(a, SOCK_UNBOUND);
+	} else if (a->sock.state == SOCK_DEFERRED && bind_name_of(act->fd, &a->local) == 0) {
+		/* The kernel's choice of a port, as the program asked; should it have none, the call itself will say so. */
+		real.bind(act->fd, &a->local.any, name_length(&a->local));
+		settle(a, SOCK_SETTLED);
+	}
+	if (!act->finish)
+		return 0;
+	result = finish(a);
+	if (result >= 0 && a->sock.protocol && (!a->sock.stream || is_bind(act)))
+		settle(a, SOCK_SETTLED);
+	return result;
+}
+
+/* A port of the rule's, then the call. When none is free: what `exhausted` says. */
+static ssize_t place(struct attempt *a)
+{
+	const struct act *act = a->act;
+	bool waits = a->rule->exhausted == EXHAUSTED_WAIT && !act->dont_wait && !sock_is_nonblocking(act->fd);
+	struct wait wait;
+	ssize_t result = -1;
+	int error = choose_local(a);
+
+	if (error)
+		return other_error(a, error);
+	if (waits)
+		wait_begin(&wait, act->fd, a->rule->wait_ms);
+	while (!try_all(a, &result)) {
+		error = waits ? wait_a_little(&wait) : -ETIMEDOUT;
+		if (!error)
+			continue;
+		if (a->rule->exhausted == EXHAUSTED_PASS)
+			return pass(a);
+		errno = error == -EINTR ? EINTR : used_up_errno(a);
+		return -1;
+	}
+	return result;
+}
+
+/* Binds the address now and leaves the port to the call that has a destination. */
+static ssize_t defer(struct attempt *a)
+{
+	int error;
+
+	name_copy(&a->local, a->act->addr, a->act->len);
+	error = bind_address(a->act->fd, &a->sock, &a->local);
+	if (error == -ENOPROTOOPT || error == -EOPNOTSUPP) /* then what can be decided without a destination is */
+		return a->rule && a->rule->action == ACTION_ASSIGN ? place(a) : pass(a);
+	if (error) {
+		errno = -error;
+		return -1;
+	}
+	a->sock.addressed = true;
+	settle(a, a->sock.no_port ? SOCK_UNBOUND : SOCK_DEFERRED);
+	errno = a->saved_errno;
+	return 0;
+}
+
+ssize_t assign(const struct act *act)
+{
+	struct attempt attempt = { .act = act, .saved_errno = errno };
+
+	switch (decide(&attempt)) {
+	case TODO_DENY:
+		if (attempt.rule)
+			report_denied(attempt.rule, &attempt.question);
+		errno = EPERM;
+		return -1;
+	case TODO_DEFER:
+		return defer(&attempt);
+	case TODO_PLACE:
+		return place(&attempt);
+	case TODO_PASS:
+		break;
+	}
+	return pass(&attempt);
+}
+
+void assign_deferred(int fd)
+{
+	struct act act = { .fd = fd, .calls = CALL_BIND };
+	union name name;
+	int saved = errno;
+
+	if (sock_is_deferred(fd) && bind_name_of(fd, &name) == 0) {
+		act.addr = &name.any;
+		act.len = name_length(&name);
+		assign(&act);
+	}
+	errno = saved;
+}

@@ -1,0 +1,39 @@
+/* assign.h - the way of a call: from a hook to the port that the policy gives, or past it.
+ *
+ * Theory of operation. A hook describes its call as an `act`. decide() asks, in this order and as cheaply as it can:
+ * does any rule of this process name such a call; is the socket one that has ports; has it one already; which rule
+ * decides. Then either the call passes as it came, or it is refused, or place() gives the socket a port:
+ * choice.h proposes one, bind.h tries it, and so on until one is the socket's or none is left. For the late way the
+ * try *is* the program's own connect(). Everything that comes from the caller is read, never written. */
+#ifndef PORTSHIM_SHIM_ASSIGN_H
+#define PORTSHIM_SHIM_ASSIGN_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+struct act {
+	int fd;
+	uint8_t calls;                /* one bit of enum call */
+	const struct sockaddr *addr;  /* CALL_CONNECT, CALL_SEND: the destination; CALL_BIND: the name to bind */
+	socklen_t len;
+	bool dont_wait;               /* MSG_DONTWAIT: no waiting for a port either */
+	bool may_defer;               /* CALL_BIND: the port may be given later, by a call with a destination */
+	uint16_t *given;              /* CALL_BIND: where to leave the port that the policy gave; may be NULL */
+	ssize_t (*finish)(const struct act *act); /* the program's call, through to libc; NULL: nothing is left to do */
+	/* what `finish` needs besides */
+	const void *data;
+	size_t size;
+	int flags;
+};
+
+/* Carries the call out: its result, and errno, as the program is to see them. A bind by the policy takes the place of
+ * `finish`; every other call gets its port, if the policy has a say, and goes on to `finish`. */
+ssize_t assign(const struct act *act);
+
+/* The name of a socket is about to be asked for, or bound again: a deferred bind takes place now. errno is kept. */
+void assign_deferred(int fd);
+
+#endif

@@ -1,0 +1,261 @@
+/* bind.c - the system calls that give a socket its port. */
+#define _GNU_SOURCE
+#include "bind.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "real.h"
+
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51 /* Linux 6.3 */
+#endif
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT 24 /* Linux 4.2 */
+#endif
+#ifndef SO_BINDTOIFINDEX
+#define SO_BINDTOIFINDEX 62 /* Linux 5.1 */
+#endif
+
+#define SIN6_LEN_RFC2133 24 /* without sin6_scope_id: the least that the kernel takes */
+
+/* --- names --------------------------------------------------------------------------------------- */
+
+/* What cannot be an address of this process (the first and the last page, and the kernel's half of 64 bits); anything
+ * else is read, as libc reads what it is given. */
+static bool no_pointer(const void *at)
+{
+	uintptr_t address = (uintptr_t)at;
+
+	return address < 4096 || address > UINTPTR_MAX - 4096 || (sizeof(at) == 8 && (intptr_t)at < 0);
+}
+
+bool name_is_inet(const struct sockaddr *addr, socklen_t len)
+{
+	if (no_pointer(addr) || len < sizeof(addr->sa_family))
+		return false;
+	if (addr->sa_family == AF_INET6)
+		return len >= SIN6_LEN_RFC2133;
+	return (addr->sa_family == AF_INET || addr->sa_family == AF_UNSPEC) && len >= sizeof(struct sockaddr_in);
+}
+
+bool name_is_unspec(const struct sockaddr *addr, socklen_t len)
+{
+	return !no_pointer(addr) && len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC;
+}
+
+bool message_has_name(const struct msghdr *message, const struct sockaddr **addr, socklen_t *len)
+{
+	if (no_pointer(message))
+		return false;
+	*addr = message->msg_name;
+	*len = message->msg_namelen;
+	return name_is_inet(*addr, *len);
+}
+
+void name_copy(union name *name, const struct sockaddr *addr, socklen_t len)
+{
+	memset(name, 0, sizeof(*name));
+	memcpy(name, addr, len < sizeof(*name) ? len : sizeof(*name));
+	if (name->any.sa_family == AF_UNSPEC)
+		name->any.sa_family = AF_INET;
+}
+
+static uint64_t big_endian(const uint8_t *bytes, int count)
+{
+	uint64_t number = 0;
+
+	while (count-- > 0)
+		number = number << 8 | *bytes++;
+	return number;
+}
+
+static void set_v4(struct ip_addr *addr, uint32_t host_order)
+{
+	addr->hi = 0;
+	addr->lo = host_order ? host_order : INADDR_LOOPBACK;
+	addr->family = FAMILY_IPV4;
+}
+
+bool name_read(struct endpoint *endpoint, const struct sockaddr *addr, socklen_t len, bool ipv6)
+{
+	union name name;
+	const uint8_t *bytes = name.v6.sin6_addr.s6_addr;
+
+	if (!name_is_inet(addr, len) || (addr->sa_family == AF_UNSPEC && ipv6))
+		return false;
+	name_copy(&name, addr, len);
+	endpoint->port = name_port(&name.any);
+	if (name.any.sa_family == AF_INET) {
+		set_v4(&endpoint->addr, ntohl(name.v4.sin_addr.s_addr));
+		return true;
+	}
+	if (IN6_IS_ADDR_V4MAPPED(&name.v6.sin6_addr)) {
+		set_v4(&endpoint->addr, (uint32_t)big_endian(bytes + 12, 4));
+		return true;
+	}
+	endpoint->addr.family = FAMILY_IPV6;
+	endpoint->addr.hi = big_endian(bytes, 8);
+	endpoint->addr.lo = big_endian(bytes + 8, 8);
+	if (endpoint->addr.hi == 0 && endpoint->addr.lo == 0)
+		endpoint->addr.lo = 1;
+	return true;
+}
+
+/* sin_port and sin6_port lie at the same place. */
+uint16_t name_port(const struct sockaddr *addr)
+{
+	uint16_t port;
+
+	memcpy(&port, (const char *)addr + offsetof(struct sockaddr_in, sin_port), sizeof(port));
+	return ntohs(port);
+}
+
+void name_set_port(union name *name, uint16_t port)
+{
+	name->v4.sin_port = htons(port);
+}
+
+socklen_t name_length(const union name *name)
+{
+	return name->any.sa_family == AF_INET6 ? sizeof(name->v6) : sizeof(name->v4);
+}
+
+bool name_is_wildcard(const union name *name)
+{
+	return name->any.sa_family == AF_INET6 ? IN6_IS_ADDR_UNSPECIFIED(&name->v6.sin6_addr) :
+	                                         name->v4.sin_addr.s_addr == INADDR_ANY;
+}
+
+static void put_big_endian(uint8_t *bytes, uint64_t number, int count)
+{
+	while (count-- > 0) {
+		bytes[count] = (uint8_t)number;
+		number >>= 8;
+	}
+}
+
+void name_make(union name *name, bool ipv6, const struct ip_addr *source)
+{
+	memset(name, 0, sizeof(*name));
+	if (!ipv6) {
+		name->v4.sin_family = AF_INET;
+		name->v4.sin_addr.s_addr = htonl((uint32_t)source->lo);
+		return;
+	}
+	name->v6.sin6_family = AF_INET6;
+	put_big_endian(name->v6.sin6_addr.s6_addr, source->hi, 8);
+	put_big_endian(name->v6.sin6_addr.s6_addr + 8, source->lo, 8);
+	if (source->family == FAMILY_IPV4)
+		name->v6.sin6_addr.s6_addr[10] = name->v6.sin6_addr.s6_addr[11] = 0xff;
+}
+
+int bind_name_of(int fd, union name *name)
+{
+	socklen_t len = sizeof(*name);
+
+	if (real.getsockname(fd, &name->any, &len) < 0)
+		return -errno;
+	name_set_port(name, 0);
+	return 0;
+}
+
+/* --- early --------------------------------------------------------------------------------------- */
+
+static bool switch_off(int fd, int option)
+{
+	int value = 0, off = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 && value &&
+	       real.setsockopt(fd, SOL_SOCKET, option, &off, sizeof(off)) == 0;
+}
+
+static void switch_on(int fd, int option)
+{
+	int on = 1;
+
+	real.setsockopt(fd, SOL_SOCKET, option, &on, sizeof(on));
+}
+
+int bind_early(int fd, const struct sock *sock, const union name *name)
+{
+	bool address = sock->reuse && switch_off(fd, SO_REUSEADDR);
+	bool port = sock->reuse && switch_off(fd, SO_REUSEPORT);
+	int error = real.bind(fd, &name->any, name_length(name)) < 0 ? -errno : 0;
+
+	if (port)
+		switch_on(fd, SO_REUSEPORT);
+	if (address)
+		switch_on(fd, SO_REUSEADDR);
+	return error;
+}
+
+/* --- late, and put off --------------------------------------------------------------------------- */
+
+int bind_set_range(int fd, uint16_t lo, uint16_t hi)
+{
+	uint32_t range = (uint32_t)hi << 16 | lo;
+
+	return real.setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, sizeof(range)) < 0 ? -errno : 0;
+}
+
+int bind_address(int fd, const struct sock *sock, const union name *name)
+{
+	int on = 1, off = 0, error;
+
+	if (!sock->no_port && real.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) < 0)
+		return -errno;
+	error = real.bind(fd, &name->any, name_length(name)) < 0 ? -errno : 0;
+	if (!sock->no_port)
+		real.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &off, sizeof(off));
+	return error;
+}
+
+/* --- what a second, short-lived socket can tell ---------------------------------------------------- */
+
+static int scratch_socket(sa_family_t family)
+{
+	return real.socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+static void scratch_close(int fd)
+{
+	syscall(SYS_close, fd); /* libc's is a cancellation point */
+}
+
+bool addr_is_local(const struct endpoint *to)
+{
+	union name name;
+	bool ipv6 = to->addr.family == FAMILY_IPV6, local;
+	int fd;
+
+	if (ipv6 ? to->addr.hi == 0 && to->addr.lo == 1 : to->addr.lo >> 24 == IN_LOOPBACKNET)
+		return true;
+	name_make(&name, ipv6, &to->addr);
+	fd = scratch_socket(name.any.sa_family);
+	if (fd < 0)
+		return false;
+	local = real.bind(fd, &name.any, name_length(&name)) == 0;
+	scratch_close(fd);
+	return local;
+}
+
+bool source_exists(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	int scratch = scratch_socket(addr->sa_family), interface = 0;
+	socklen_t size = sizeof(interface);
+	bool exists;
+
+	if (scratch < 0)
+		return true;
+	if (getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, &size) == 0 && interface)
+		real.setsockopt(scratch, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, sizeof(interface));
+	/* libc's connect is a cancellation point; connecting a datagram socket never waits. */
+	exists = syscall(SYS_connect, scratch, addr, len) == 0 || errno != EADDRNOTAVAIL;
+	scratch_close(scratch);
+	return exists;
+}

@@ -1,0 +1,77 @@
+/* bind.h - the two ways into the kernel by which a socket gets a port.
+ *
+ * Late: the port is handed over as a range of one (IP_LOCAL_PORT_RANGE, Linux 6.3) and the kernel takes it inside
+ * connect(), where it knows the whole 4-tuple, so that a port serves one connection to each destination. Only TCP is
+ * taken late, and only ports inside ip_local_port_range that are not reserved: outside, the kernel ignores the range
+ * without a word.
+ *
+ * Early: bind() before the call. It says at once whether the port is free, and the port is the socket's alone.
+ *
+ * The two do not mix on one port (each finds the other's ports taken), so the way is a property of the port,
+ * the same in every process: kernel_takes_late() says which. Functions return 0 or -errno. */
+#ifndef PORTSHIM_SHIM_BIND_H
+#define PORTSHIM_SHIM_BIND_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "config/policy.h"
+#include "sock.h"
+
+/* A local or remote name in the form that the kernel takes. */
+union name {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+/* Whether an address from the program is one to look at: not plainly a wrong pointer (the kernel is to say EFAULT), of
+ * IPv4, IPv6 or AF_UNSPEC (which bind() and UDP's sendto() take for IPv4), and long enough for that. */
+bool name_is_inet(const struct sockaddr *addr, socklen_t len);
+
+/* AF_UNSPEC, for connect(): the socket is to be disconnected. */
+bool name_is_unspec(const struct sockaddr *addr, socklen_t len);
+
+/* The destination of a message, if it has one to look at. */
+bool message_has_name(const struct msghdr *message, const struct sockaddr **addr, socklen_t *len);
+
+/* Reads such an address (false if it is none; AF_UNSPEC is none for a socket of IPv6). v4-mapped addresses come out as
+ * IPv4, 0.0.0.0 and :: as loopback, which is where they lead. */
+bool name_read(struct endpoint *endpoint, const struct sockaddr *addr, socklen_t len, bool ipv6);
+
+/* Copies such an address, AF_UNSPEC as AF_INET. */
+void name_copy(union name *name, const struct sockaddr *addr, socklen_t len);
+
+/* Its port in host byte order. */
+uint16_t name_port(const struct sockaddr *addr);
+void name_set_port(union name *name, uint16_t port);
+socklen_t name_length(const union name *name);
+bool name_is_wildcard(const union name *name);
+
+/* The wildcard address of the socket's family, or `source` in it. Port 0. */
+void name_make(union name *name, bool ipv6, const struct ip_addr *source);
+
+/* The address that the socket is bound to (port 0 in *name, whatever it has). */
+int bind_name_of(int fd, union name *name);
+
+/* Binds `name` exclusively: SO_REUSEADDR and SO_REUSEPORT, where the program has set them, are off for as long as
+ * the kernel decides and on again after (with them on, bind() would succeed on a port that others hold, and
+ * the clash would show in connect() only, when the port cannot be given back any more). */
+int bind_early(int fd, const struct sock *sock, const union name *name);
+
+/* The range that the kernel is to pick from, inside connect(); 0, 0: its own again. */
+int bind_set_range(int fd, uint16_t lo, uint16_t hi);
+
+/* Binds the address alone; the port is given later (IP_BIND_ADDRESS_NO_PORT, Linux 4.2). */
+int bind_address(int fd, const struct sock *sock, const union name *name);
+
+/* Whether the address is one of this machine's, so that a connection could meet itself. */
+bool addr_is_local(const struct endpoint *to);
+
+/* Whether this machine has a source address towards `addr`. Where not (IPv6 switched off), connect() says EADDRNOTAVAIL
+ * just as it does where a port is taken. `fd` tells the interface, if its program bound one. */
+bool source_exists(int fd, const struct sockaddr *addr, socklen_t len);
+
+#endif

@@ -1,0 +1,344 @@
+/* hooks.c - the names that a program calls: thin, each a description of the call for assign.h or a note for sock.h.
+ *
+ * A hook is compiled under a name of its own and given the interposed one by an assembler label, so that
+ * libc's prototypes, with their transparent unions, need not be matched. No function of this library calls a hooked
+ * name; the build checks the symbols. errno is libc's where a call fails, and untouched where it succeeds. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <sys/socket.h>
+
+#include "assign.h"
+#include "bind.h"
+#include "config/facts.h"
+#include "log.h"
+#include "real.h"
+#include "session.h"
+#include "sock.h"
+
+#define EXPORT(label) __asm__(label) __attribute__((visibility("default")))
+
+const char *portshim_version(void) __attribute__((visibility("default")));
+
+/* The version of the library; its presence tells that a process is under portshim. */
+const char *portshim_version(void)
+{
+	return PORTSHIM_VERSION;
+}
+
+__attribute__((constructor)) static void start(int argc, char **argv, char **envp)
+{
+	int saved = errno;
+
+	real_resolve();
+	facts_keep(argc, argv, envp);
+	log_start();
+	session_start();
+	errno = saved;
+}
+
+/* --- calls at which a port is given ---------------------------------------------------------------- */
+
+static ssize_t finish_connect(const struct act *act)
+{
+	return real.connect(act->fd, act->addr, act->len);
+}
+
+static int disconnect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	int result = real.connect(fd, addr, len);
+
+	if (result == 0)
+		sock_disconnected(fd);
+	return result;
+}
+
+int hook_connect(int fd, const struct sockaddr *addr, socklen_t len) EXPORT("connect");
+int hook_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct act act = { .fd = fd, .calls = CALL_CONNECT, .addr = addr, .len = len, .finish = finish_connect };
+
+	if (name_is_unspec(addr, len))
+		return disconnect(fd, addr, len);
+	if (!name_is_inet(addr, len))
+		return real.connect(fd, addr, len);
+	return (int)assign(&act);
+}
+
+int hook_connect_alias(int fd, const struct sockaddr *addr, socklen_t len) EXPORT("__connect");
+int hook_connect_alias(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	return hook_connect(fd, addr, len);
+}
+
+static ssize_t finish_bind(const struct act *act)
+{
+	return real.bind(act->fd, act->addr, act->len);
+}
+
+int hook_bind(int fd, const struct sockaddr *addr, socklen_t len) EXPORT("bind");
+int hook_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct act act = {
+		.fd = fd, .calls = CALL_BIND, .addr = addr, .len = len, .may_defer = true, .finish = finish_bind,
+	};
+
+	if (!name_is_inet(addr, len))
+		return real.bind(fd, addr, len);
+	assign_deferred(fd);
+	return (int)assign(&act);
+}
+
+static ssize_t finish_bindresvport(const struct act *act)
+{
+	return real.bindresvport(act->fd, (struct sockaddr_in *)act->data);
+}
+
+/* bindresvport(3) binds a port below 1024 of libc's choice and leaves it in *addr; with a rule, one of the rule's. */
+int hook_bindresvport(int fd, struct sockaddr_in *addr) EXPORT("bindresvport");
+int hook_bindresvport(int fd, struct sockaddr_in *addr)
+{
+	union name name = { .v4 = { .sin_family = AF_INET } };
+	uint16_t port = 0;
+	struct act act = {
+		.fd = fd, .calls = CALL_BIND, .addr = &name.any, .len = sizeof(name.v4), .given = &port,
+		.finish = finish_bindresvport, .data = addr,
+	};
+	int result;
+
+	if (addr && addr->sin_family != AF_INET)
+		return real.bindresvport(fd, addr);
+	if (addr)
+		name.v4.sin_addr = addr->sin_addr;
+	assign_deferred(fd);
+	result = (int)assign(&act);
+	if (port && addr)
+		addr->sin_port = htons(port);
+	return result;
+}
+
+static ssize_t finish_listen(const struct act *act)
+{
+	return real.listen(act->fd, act->flags);
+}
+
+int hook_listen(int fd, int backlog) EXPORT("listen");
+int hook_listen(int fd, int backlog)
+{
+	struct act act = { .fd = fd, .calls = CALL_LISTEN, .finish = finish_listen, .flags = backlog };
+
+	return (int)assign(&act);
+}
+
+static ssize_t finish_sendto(const struct act *act)
+{
+	return real.sendto(act->fd, act->data, act->size, act->flags, act->addr, act->len);
+}
+
+ssize_t hook_sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *addr,
+                    socklen_t len) EXPORT("sendto");
+ssize_t hook_sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *addr, socklen_t len)
+{
+	struct act act = {
+		.fd = fd, .calls = CALL_SEND, .addr = addr, .len = len, .dont_wait = flags & MSG_DONTWAIT,
+		.finish = finish_sendto, .data = data, .size = size, .flags = flags,
+	};
+
+	if (!name_is_inet(addr, len))
+		return real.sendto(fd, data, size, flags, addr, len);
+	return assign(&act);
+}
+
+static ssize_t finish_sendmsg(const struct act *act)
+{
+	return real.sendmsg(act->fd, act->data, act->flags);
+}
+
+ssize_t hook_sendmsg(int fd, const struct msghdr *message, int flags) EXPORT("sendmsg");
+ssize_t hook_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+	struct act act = {
+		.fd = fd, .calls = CALL_SEND, .dont_wait = flags & MSG_DONTWAIT, .finish = finish_sendmsg,
+		.data = message, .flags = flags,
+	};
+
+	if (message_has_name(message, &act.addr, &act.len))
+		return assign(&act);
+	return real.sendmsg(fd, message, flags);
+}
+
+static ssize_t finish_sendmmsg(const struct act *act)
+{
+	return real.sendmmsg(act->fd, (struct mmsghdr *)act->data, (unsigned int)act->size, act->flags);
+}
+
+/* The first message decides for all: an unconnected socket has one port. */
+int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags) EXPORT("sendmmsg");
+int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
+{
+	struct act act = {
+		.fd = fd, .calls = CALL_SEND, .dont_wait = flags & MSG_DONTWAIT, .finish = finish_sendmmsg,
+		.data = messages, .size = count, .flags = flags,
+	};
+
+	if (count > 0 && message_has_name(&messages->msg_hdr, &act.addr, &act.len))
+		return (int)assign(&act);
+	return real.sendmmsg(fd, messages, count, flags);
+}
+
+int hook_getsockname(int fd, struct sockaddr *addr, socklen_t *len) EXPORT("getsockname");
+int hook_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	assign_deferred(fd);
+	return real.getsockname(fd, addr, len);
+}
+
+/* --- calls that make descriptors, or change what must be known of one ------------------------------- */
+
+int hook_socket(int domain, int type, int protocol) EXPORT("socket");
+int hook_socket(int domain, int type, int protocol)
+{
+	int fd = real.socket(domain, type, protocol);
+
+	sock_born(fd, domain, type, protocol);
+	return fd;
+}
+
+int hook_setsockopt(int fd, int level, int option, const void *value, socklen_t len) EXPORT("setsockopt");
+int hook_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
+{
+	int result = real.setsockopt(fd, level, option, value, len);
+
+	if (result == 0)
+		sock_option_set(fd, level, option, value, len);
+	return result;
+}
+
+int hook_accept(int fd, struct sockaddr *addr, socklen_t *len) EXPORT("accept");
+int hook_accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	int accepted = real.accept(fd, addr, len);
+
+	sock_forget(accepted);
+	return accepted;
+}
+
+int hook_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags) EXPORT("accept4");
+int hook_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	int accepted = real.accept4(fd, addr, len, flags);
+
+	sock_forget(accepted);
+	return accepted;
+}
+
+int hook_dup(int fd) EXPORT("dup");
+int hook_dup(int fd)
+{
+	int copy = real.dup(fd);
+
+	sock_copied(fd, copy);
+	return copy;
+}
+
+int hook_dup2(int fd, int to) EXPORT("dup2");
+int hook_dup2(int fd, int to)
+{
+	int copy = real.dup2(fd, to);
+
+	sock_copied(fd, copy);
+	return copy;
+}
+
+int hook_dup2_alias(int fd, int to) EXPORT("__dup2");
+int hook_dup2_alias(int fd, int to)
+{
+	return hook_dup2(fd, to);
+}
+
+int hook_dup3(int fd, int to, int flags) EXPORT("dup3");
+int hook_dup3(int fd, int to, int flags)
+{
+	int copy = real.dup3(fd, to, flags);
+
+	sock_copied(fd, copy);
+	return copy;
+}
+
+static void note_fcntl(int fd, int command, int result)
+{
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+		sock_copied(fd, result);
+}
+
+/* The commands of fcntl take nothing, an int or a pointer: a word in each case. */
+#define THIRD_ARGUMENT(last)                                                                                   \
+	__extension__({                                                                                        \
+		va_list list;                                                                                  \
+		void *third;                                                                                   \
+		va_start(list, last);                                                                          \
+		third = va_arg(list, void *);                                                                  \
+		va_end(list);                                                                                  \
+		third;                                                                                         \
+	})
+
+int hook_fcntl(int fd, int command, ...) EXPORT("fcntl");
+int hook_fcntl(int fd, int command, ...)
+{
+	int result = real.fcntl(fd, command, THIRD_ARGUMENT(command));
+
+	note_fcntl(fd, command, result);
+	return result;
+}
+
+int hook_fcntl_alias(int fd, int command, ...) EXPORT("__fcntl");
+int hook_fcntl_alias(int fd, int command, ...)
+{
+	int result = real.fcntl(fd, command, THIRD_ARGUMENT(command));
+
+	note_fcntl(fd, command, result);
+	return result;
+}
+
+int hook_fcntl64(int fd, int command, ...) EXPORT("fcntl64");
+int hook_fcntl64(int fd, int command, ...)
+{
+	int result = real.fcntl64(fd, command, THIRD_ARGUMENT(command));
+
+	note_fcntl(fd, command, result);
+	return result;
+}
+
+ssize_t hook_recvmsg(int fd, struct msghdr *message, int flags) EXPORT("recvmsg");
+ssize_t hook_recvmsg(int fd, struct msghdr *message, int flags)
+{
+	ssize_t result = real.recvmsg(fd, message, flags);
+
+	if (result >= 0)
+		sock_received(message);
+	return result;
+}
+
+int hook_recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags,
+                  struct timespec *timeout) EXPORT("recvmmsg");
+int hook_recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags, struct timespec *timeout)
+{
+	int result = real.recvmmsg(fd, messages, count, flags, timeout);
+
+	for (int i = 0; i < result; i++)
+		sock_received(&messages[i].msg_hdr);
+	return result;
+}
+
+/* The policy is read before its file is out of sight. */
+int hook_chroot(const char *path) EXPORT("chroot");
+int hook_chroot(const char *path)
+{
+	int saved = errno;
+
+	session_get();
+	errno = saved;
+	return real.chroot(path);
+}

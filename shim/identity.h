@@ -1,0 +1,19 @@
+/* identity.h - who the calling process is at this moment, for rules with `user` or `group`. */
+#ifndef PORTSHIM_SHIM_IDENTITY_H
+#define PORTSHIM_SHIM_IDENTITY_H
+
+#include "config/facts.h"
+
+#define IDENTITY_ROOM 32 /* supplementary groups held in place; more take a mapping of their own */
+
+struct identity_store {
+	struct identity identity;
+	gid_t groups[IDENTITY_ROOM];
+	size_t mapped; /* bytes; 0: `groups` holds them */
+};
+
+/* Asks the kernel: three system calls. Async-signal-safe. */
+void identity_ask(struct identity_store *store);
+void identity_done(struct identity_store *store);
+
+#endif

@@ -1,0 +1,122 @@
+/* kernel.c - reading the kernel's settings. */
+#define _GNU_SOURCE
+#include "kernel.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include "config/arena.h"
+#include "config/locate.h"
+#include "config/text.h"
+
+#define RANGE_FILE "/proc/sys/net/ipv4/ip_local_port_range"
+#define RESERVED_FILE "/proc/sys/net/ipv4/ip_local_reserved_ports"
+#define SECOND 1000000000u
+
+/* Until the settings could be read, every port is taken early: that is right whatever they say. */
+static const struct kernel unknown = { .ephemeral = { .lo = 1, .hi = 0 } };
+static _Atomic(const struct kernel *) current = &unknown;
+static _Atomic uint64_t read_again_at; /* CLOCK_MONOTONIC, ns */
+static atomic_bool looked; /* at least one reading has ended */
+static atomic_bool no_late;
+
+/* The next decimal number at or after *at, or -1 at the end. */
+static int32_t next_number(const char **at)
+{
+	int32_t number = 0;
+
+	while (**at && (**at < '0' || **at > '9'))
+		++*at;
+	if (!**at)
+		return -1;
+	for (; **at >= '0' && **at <= '9'; ++*at)
+		number = number < 65536 ? number * 10 + (**at - '0') : 65536;
+	return number;
+}
+
+static bool parse_range(struct kernel *kernel, const char *words)
+{
+	int32_t lo = next_number(&words);
+	int32_t hi = next_number(&words);
+
+	if (lo < 1 || hi < lo || hi > 65535)
+		return false;
+	kernel->ephemeral.lo = (uint16_t)lo;
+	kernel->ephemeral.hi = (uint16_t)hi;
+	return true;
+}
+
+/* "8080,9148-9150": numbers and ranges, as the kernel prints them. */
+static void parse_reserved(struct kernel *kernel, const char *words)
+{
+	for (int32_t lo, hi; (lo = next_number(&words)) >= 0;) {
+		hi = *words == '-' ? next_number(&words) : lo;
+		for (int32_t port = lo; port <= hi && port <= 65535; port++)
+			kernel->reserved[port / 64] |= UINT64_C(1) << port % 64;
+	}
+}
+
+static bool look(struct kernel *kernel)
+{
+	struct arena arena = { 0 };
+	size_t length;
+	int error;
+	const char *words = locate_read(&arena, RANGE_FILE, &length, &error);
+	bool known = words && parse_range(kernel, words);
+
+	words = locate_read(&arena, RESERVED_FILE, &length, &error);
+	if (words)
+		parse_reserved(kernel, words);
+	arena_free(&arena);
+	return known;
+}
+
+/* Reads the settings; what is new is published, unless somebody else just did. */
+static void renew(const struct kernel *old)
+{
+	struct kernel *kernel = mmap(NULL, sizeof(*kernel), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (kernel == MAP_FAILED)
+		return;
+	if (!look(kernel) || memcmp(kernel, old, sizeof(*kernel)) == 0 ||
+	    !atomic_compare_exchange_strong(&current, &old, kernel))
+		munmap(kernel, sizeof(*kernel));
+}
+
+const struct kernel *kernel_now(void)
+{
+	const struct kernel *kernel = atomic_load_explicit(&current, memory_order_acquire);
+	uint64_t again = atomic_load_explicit(&read_again_at, memory_order_relaxed);
+	struct timespec clock;
+	uint64_t now;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &clock);
+	now = (uint64_t)clock.tv_sec * SECOND + (uint64_t)clock.tv_nsec;
+	if (now < again && atomic_load_explicit(&looked, memory_order_relaxed))
+		return kernel;
+	/* One thread reads; before the first reading has ended, all do. */
+	if (atomic_compare_exchange_strong(&read_again_at, &again, now + SECOND) ||
+	    !atomic_load_explicit(&looked, memory_order_relaxed)) {
+		renew(kernel);
+		atomic_store_explicit(&looked, true, memory_order_relaxed);
+	}
+	return atomic_load_explicit(&current, memory_order_acquire);
+}
+
+bool kernel_reserves(const struct kernel *kernel, uint16_t port)
+{
+	return kernel->reserved[port / 64] >> port % 64 & 1;
+}
+
+bool kernel_takes_late(const struct kernel *kernel, uint16_t port)
+{
+	return port >= kernel->ephemeral.lo && port <= kernel->ephemeral.hi && !kernel_reserves(kernel, port) &&
+	       !atomic_load_explicit(&no_late, memory_order_relaxed);
+}
+
+void kernel_lacks_late(void)
+{
+	atomic_store_explicit(&no_late, true, memory_order_relaxed);
+}

@@ -1,0 +1,32 @@
+/* kernel.h - what the kernel's settings say now of local ports, read at most once a second.
+ *
+ * Theory of operation. Which way a TCP port is taken (bind.h) depends on net.ipv4.ip_local_port_range and
+ * ip_local_reserved_ports. Reading them costs some 10 us, so a reading holds for a second. A reading is an immutable
+ * object behind an atomic pointer; a changed one replaces it, and the old stays mapped, since another thread may be
+ * using it (8 KiB for each change that an administrator makes). Nothing here waits for anything: of several threads
+ * one reads again, the others go on with what is there. */
+#ifndef PORTSHIM_SHIM_KERNEL_H
+#define PORTSHIM_SHIM_KERNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/ports.h"
+
+struct kernel {
+	struct port_range ephemeral; /* ip_local_port_range; 1..0 where it cannot be read */
+	uint64_t reserved[65536 / 64]; /* ip_local_reserved_ports, a bit for each port */
+};
+
+/* Never NULL. Async-signal-safe; errno may change. */
+const struct kernel *kernel_now(void);
+
+bool kernel_reserves(const struct kernel *kernel, uint16_t port);
+
+/* Whether the kernel can be told to take this port inside connect() (IP_LOCAL_PORT_RANGE): the late way. */
+bool kernel_takes_late(const struct kernel *kernel, uint16_t port);
+
+/* setsockopt said that it has no IP_LOCAL_PORT_RANGE (before Linux 6.3): no port is taken late from here on. */
+void kernel_lacks_late(void);
+
+#endif

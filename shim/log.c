@@ -1,0 +1,149 @@
+/* log.c - one message, one write. */
+#define _GNU_SOURCE
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct {
+	_Atomic(enum log_level) level;
+	_Atomic(enum log_target) target;
+	_Atomic(const char *) path;
+} settings = { LOG_LEVEL_ERROR, LOG_TO_STDERR, NULL };
+
+static struct {
+	bool open;
+	dev_t device;
+	ino_t inode;
+} standard_error;
+
+void log_start(void)
+{
+	struct stat st;
+
+	if (fstat(STDERR_FILENO, &st) < 0)
+		return;
+	standard_error.open = true;
+	standard_error.device = st.st_dev;
+	standard_error.inode = st.st_ino;
+}
+
+void log_configure(enum log_level level, enum log_target target, const char *path)
+{
+	atomic_store(&settings.path, path);
+	atomic_store(&settings.target, target);
+	atomic_store(&settings.level, level);
+}
+
+bool log_wants(enum log_level level)
+{
+	return level <= atomic_load_explicit(&settings.level, memory_order_relaxed);
+}
+
+void log_begin(struct text *text)
+{
+	text_clear(text);
+	text_add(text, "portshim: ");
+	text_add(text, program_invocation_short_name);
+	text_add(text, "[");
+	text_add_number(text, (uint64_t)getpid());
+	text_add(text, "]: ");
+}
+
+/* The system calls below go through syscall(): write, open and close of libc are cancellation points, which
+ * bind() and getsockname() are not. */
+static bool takes_bytes(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
+	struct timespec now = { 0, 0 };
+
+	/* A pipe without a reader would bring SIGPIPE, a full one would block: neither is worth a message. */
+	return syscall(SYS_ppoll, &pollfd, 1, &now, NULL, 0) == 1 && pollfd.revents == POLLOUT;
+}
+
+static void write_all(int fd, const char *bytes, size_t length)
+{
+	while (length > 0) {
+		long n = syscall(SYS_write, fd, bytes, length);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		bytes += n;
+		length -= (size_t)n;
+	}
+}
+
+static void to_stderr(const struct text *text)
+{
+	struct stat st;
+
+	if (standard_error.open && fstat(STDERR_FILENO, &st) == 0 && st.st_dev == standard_error.device &&
+	    st.st_ino == standard_error.inode && takes_bytes(STDERR_FILENO))
+		write_all(STDERR_FILENO, text->at, text->length);
+}
+
+static void to_file(const char *path, const struct text *text)
+{
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, path,
+	                      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+
+	if (fd < 0)
+		return;
+	write_all(fd, text->at, text->length);
+	syscall(SYS_close, fd);
+}
+
+/* RFC 3164 as syslog(3) writes it to /dev/log, without its locks and malloc. Facility 3: daemon. */
+static void to_syslog(enum log_level level, const struct text *text)
+{
+	static const char priority[][5] = { "<31>", "<27>", "<28>", "<30>", "<31>" };
+	struct sockaddr_un log = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+	struct iovec parts[] = {
+		{ .iov_base = (void *)priority[level], .iov_len = 4 },
+		{ .iov_base = text->at, .iov_len = text->length },
+	};
+	struct msghdr message = {
+		.msg_name = &log, .msg_namelen = sizeof(log), .msg_iov = parts, .msg_iovlen = 2,
+	};
+	int fd = (int)syscall(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return;
+	syscall(SYS_sendmsg, fd, &message, MSG_NOSIGNAL);
+	syscall(SYS_close, fd);
+}
+
+void log_send(enum log_level level, struct text *text)
+{
+	int saved = errno;
+
+	if (!log_wants(level))
+		return;
+	if (text->length + 1 >= text->size)
+		text->length = text->size - 2;
+	text_add(text, "\n");
+	switch (atomic_load(&settings.target)) {
+	case LOG_TO_STDERR:
+		to_stderr(text);
+		break;
+	case LOG_TO_SYSLOG:
+		to_syslog(level, text);
+		break;
+	case LOG_TO_PATH:
+		to_file(atomic_load(&settings.path), text);
+		break;
+	}
+	errno = saved;
+}

@@ -1,0 +1,58 @@
+/* real.c - finding the functions behind ours. */
+#define _GNU_SOURCE
+#include "real.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifdef SYS_fcntl64
+#define SYS_FCNTL SYS_fcntl64
+#else
+#define SYS_FCNTL SYS_fcntl
+#endif
+#ifndef SYS_recvmmsg
+#define SYS_recvmmsg SYS_recvmmsg_time64
+#endif
+
+/* The first call through a pointer that nobody has resolved lands here. If the pointer still leads here after
+ * resolving (dlsym calls us from within, or libc lacks the name), the kernel is asked directly. */
+#define HOOK(result, name, parameters, arguments, raw)                                                       \
+	static result first_##name parameters                                                                  \
+	{                                                                                                      \
+		real_resolve();                                                                                \
+		if (real.name != first_##name)                                                                 \
+			return real.name arguments;                                                            \
+		return (result)(raw);                                                                          \
+	}
+#include "hooks.def"
+
+struct real real = {
+#define HOOK(result, name, parameters, arguments, raw) .name = first_##name,
+#include "hooks.def"
+};
+
+/* dlsym yields an object pointer; POSIX has it converted through memory. */
+static void resolve_one(void **pointer, const char *name)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+
+	if (found)
+		__atomic_store_n(pointer, found, __ATOMIC_RELEASE);
+}
+
+void real_resolve(void)
+{
+	static atomic_flag resolving = ATOMIC_FLAG_INIT;
+	int saved = errno;
+
+	if (atomic_flag_test_and_set(&resolving))
+		return;
+#define HOOK(result, name, parameters, arguments, raw) resolve_one((void **)&real.name, #name);
+#include "hooks.def"
+	atomic_flag_clear(&resolving);
+	errno = saved;
+}

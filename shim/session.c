@@ -1,0 +1,252 @@
+/* session.c - making and publishing the policy of this process. */
+#define _GNU_SOURCE
+#include "session.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "config/locate.h"
+#include "kernel.h"
+#include "log.h"
+
+#define MESSAGES_SIZE 8192
+
+static const struct session off;
+static const struct session refusing = { .broken = true, .calls = CALL_ANY };
+static _Atomic(const struct session *) current;
+
+/* What is to be said once a session is published, each finding a line. */
+struct findings {
+	struct text text;
+	const char *origin; /* the file's path, or "PORTSHIM_PORTS" */
+	enum log_level worst;
+};
+
+/* What a session in the making needs besides itself: all of it in the arena, none on a small signal stack. */
+struct making {
+	struct session session;
+	struct location location;
+	struct findings findings;
+	char messages[MESSAGES_SIZE];
+};
+
+static void hear(void *context, enum severity severity, int line, const char *words)
+{
+	struct findings *findings = context;
+
+	if (severity == SEVERITY_ERROR)
+		findings->worst = LOG_LEVEL_ERROR;
+	else if (findings->worst == LOG_LEVEL_NONE)
+		findings->worst = LOG_LEVEL_WARNING;
+	text_add(&findings->text, "\n  ");
+	text_add(&findings->text, findings->origin);
+	text_add(&findings->text, ":");
+	if (line > 0) {
+		text_add_number(&findings->text, (uint64_t)line);
+		text_add(&findings->text, ":");
+	}
+	text_add(&findings->text, severity == SEVERITY_ERROR ? " error: " : " warning: ");
+	text_add(&findings->text, words);
+}
+
+static bool is_set(const char *name)
+{
+	const char *value = facts_variable(name);
+
+	return value && strcmp(value, "1") == 0;
+}
+
+static enum log_level level_from_environment(enum log_level otherwise)
+{
+	static const char *const names[] = { "none", "error", "warning", "info", "debug" };
+	const char *value = facts_variable("PORTSHIM_LOG");
+
+	for (unsigned i = 0; value && i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(value, names[i]) == 0)
+			return (enum log_level)i;
+	return otherwise;
+}
+
+static bool read_file(struct making *making)
+{
+	struct session *session = &making->session;
+	struct findings *findings = &making->findings;
+	int error = 0;
+
+	findings->origin = making->location.path;
+	session->text = locate_read(&session->arena, making->location.path, &session->text_length, &error);
+	if (session->text)
+		return true;
+	hear(findings, SEVERITY_ERROR, 0,
+	     error == -ENOENT ? "no such file; write it, or name another with PORTSHIM_CONF" :
+	     error == -EACCES ? "may not be read by this user; make it readable, or name another with PORTSHIM_CONF" :
+	     error == -EFBIG  ? "larger than a policy may be (16 MiB)" :
+	                        "cannot be read");
+	return false;
+}
+
+/* Finds and reads the policy's words. False if there is none, with the reason among the findings. */
+static bool read_words(struct making *making)
+{
+	locate_policy(&making->location, facts_variable);
+	switch (making->location.found) {
+	case FOUND_PORTS:
+		making->findings.origin = "PORTSHIM_PORTS";
+		making->session.ports = making->location.ports;
+		return true;
+	case FOUND_FILE:
+		return read_file(making);
+	case FOUND_NOTHING:
+		break;
+	}
+	making->findings.origin = "policy";
+	hear(&making->findings, SEVERITY_ERROR, 0,
+	     "none found: neither PORTSHIM_CONF nor PORTSHIM_PORTS is set, and there is no "
+	     "~/.config/portshim/portshim.conf and no /etc/portshim.conf");
+	return false;
+}
+
+/* From words to rules that concern this process, by what the kernel's range is now. */
+static bool compile(struct session *session, struct findings *findings)
+{
+	size_t length;
+	int error;
+	struct policy_world world = {
+		.kernel = kernel_now()->ephemeral,
+		.passwd = locate_read(&session->arena, "/etc/passwd", &length, &error),
+		.group = locate_read(&session->arena, "/etc/group", &length, &error),
+	};
+	bool read = session->ports ?
+		policy_from_ports(&session->policy, session->ports, &world, hear, findings) :
+		policy_read(&session->policy, session->text, session->text_length, &world, hear, findings);
+
+	if (!read)
+		return false;
+	facts_read(&session->facts, &session->arena);
+	if (!view_make(&session->view, &session->policy, &session->facts)) {
+		hear(findings, SEVERITY_ERROR, 0, "out of memory");
+		return false;
+	}
+	for (uint32_t i = 0; i < session->view.n_live; i++) {
+		const struct live_rule *live = &session->view.live[i];
+
+		session->calls |= live->calls;
+		if (session->policy.rule[live->index].action == ACTION_DENY)
+			session->denies = true;
+	}
+	return true;
+}
+
+static void drop(struct session *session)
+{
+	struct arena arena = session->arena; /* the session itself lies in it */
+
+	view_free(&session->view);
+	policy_free(&session->policy);
+	arena_free(&arena);
+}
+
+static void say(const struct session *session, struct findings *findings)
+{
+	if (session->text || session->ports)
+		log_configure(level_from_environment(session->policy.log), session->policy.log_to,
+		              session->policy.log_path);
+	if (findings->worst == LOG_LEVEL_NONE || !log_wants(findings->worst))
+		return;
+	if (findings->worst == LOG_LEVEL_ERROR)
+		text_add(&findings->text, session->broken ?
+		         "\n  network calls fail with EPERM until this is mended (PORTSHIM_STRICT=1)" :
+		         "\n  until this is mended, all calls pass as if portshim were absent");
+	log_send(findings->worst, &findings->text);
+}
+
+static struct making *making_new(void)
+{
+	struct arena arena = { 0 };
+	struct making *making = arena_alloc(&arena, sizeof(*making));
+
+	if (!making)
+		return NULL;
+	making->session.arena = arena;
+	making->findings.text = (struct text)TEXT_OVER(making->messages);
+	log_begin(&making->findings.text);
+	return making;
+}
+
+/* The first session. The one who publishes it speaks; who comes second throws his own away. */
+static const struct session *make(void)
+{
+	const struct session *none = is_set("PORTSHIM_STRICT") ? &refusing : &off;
+	const struct session *session = none, *published = NULL;
+	struct making *making = making_new();
+
+	if (making && read_words(making) && compile(&making->session, &making->findings))
+		session = &making->session;
+	if (atomic_compare_exchange_strong(&current, &published, session)) {
+		published = session;
+		if (making) {
+			log_configure(level_from_environment(LOG_LEVEL_ERROR), LOG_TO_STDERR, NULL);
+			say(session, &making->findings);
+		}
+	}
+	if (making && published != &making->session)
+		drop(&making->session);
+	return published;
+}
+
+/* `old` again, in the kernel's present range. A policy that is broken in this range leaves the old one in force. */
+static const struct session *remake(const struct session *old)
+{
+	struct making *making = making_new();
+	const struct session *published = old;
+
+	if (!making)
+		return old;
+	making->findings.origin = "policy";
+	making->session.text = old->text ? arena_copy(&making->session.arena, old->text, old->text_length) : NULL;
+	making->session.text_length = old->text_length;
+	making->session.ports = old->ports;
+	if ((making->session.text || making->session.ports) && compile(&making->session, &making->findings) &&
+	    atomic_compare_exchange_strong(&current, &published, &making->session))
+		return &making->session;
+	drop(&making->session);
+	return published;
+}
+
+const struct session *session_get(void)
+{
+	const struct session *session = atomic_load_explicit(&current, memory_order_acquire);
+	int state;
+
+	if (session)
+		return session;
+	/* open, read and close are cancellation points; bind and listen, which may come here, are not. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	session = make();
+	pthread_setcancelstate(state, NULL);
+	return session;
+}
+
+const struct session *session_renewed(const struct session *session, const struct rule *rule)
+{
+	struct port_range now, then = session->policy.kernel;
+	int state;
+
+	if (!rule->ports.uses_kernel)
+		return session;
+	now = kernel_now()->ephemeral;
+	if (now.lo > now.hi || (now.lo == then.lo && now.hi == then.hi))
+		return session;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	session = remake(session);
+	pthread_setcancelstate(state, NULL);
+	return session;
+}
+
+void session_start(void)
+{
+	if (is_set("PORTSHIM_DISABLE"))
+		atomic_store(&current, &off);
+}

@@ -1,0 +1,41 @@
+/* session.h - the policy of this process: read at the first call that needs it, then only looked at.
+ *
+ * Theory of operation. A session is a policy, the facts of the process and the rules that concern it, in one
+ * immutable object behind an atomic pointer. Whoever finds no session makes one and publishes it with a
+ * compare-and-swap; who loses that race throws its own away. So a signal that interrupts the making, a fork in the
+ * middle of it or a thread that does the same find nothing locked and nothing half-made. The same step replaces a session
+ * whose meaning the kernel's range has changed (`ports = kernel`); the old one stays mapped for those who still
+ * look at it. */
+#ifndef PORTSHIM_SHIM_SESSION_H
+#define PORTSHIM_SHIM_SESSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/policy.h"
+
+struct session {
+	struct arena arena;
+	struct policy policy;
+	struct facts facts;
+	struct view view;
+	const char *text;     /* the policy as it was read: to be read again in another range */
+	size_t text_length;
+	const char *ports;    /* likewise where PORTSHIM_PORTS stands for it */
+	uint8_t calls;        /* calls that some live rule names; 0: the library has nothing to do */
+	bool denies;          /* some live rule has `action = deny` */
+	bool broken;          /* no policy could be had and PORTSHIM_STRICT=1: network calls get EPERM */
+};
+
+/* Never NULL; one with `calls` 0 where there is no policy or the library is off. Async-signal-safe, no cancellation
+ * point; errno may change. */
+const struct session *session_get(void);
+
+/* The session in which `rule` (of `session`) means what it says now: the same, or a new one in whose rules the
+ * caller looks again. */
+const struct session *session_renewed(const struct session *session, const struct rule *rule);
+
+/* Called from the constructor: PORTSHIM_DISABLE=1 is looked at once, before anything else. */
+void session_start(void);
+
+#endif

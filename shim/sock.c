@@ -1,0 +1,272 @@
+/* sock.c - the memory by descriptor. */
+#define _GNU_SOURCE
+#include "sock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "config/policy.h"
+#include "real.h"
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT 24
+#endif
+
+/* Descriptors from here on are asked each time. The array costs the pages that are written. */
+#define SOCK_REMEMBERED 65536
+
+/* An entry: 0 is "nothing known". */
+#define ENTRY_KNOWN (1u << 0)
+#define ENTRY_IPV6 (1u << 1)
+#define ENTRY_REUSE (1u << 2)
+#define ENTRY_NO_PORT (1u << 3)
+#define ENTRY_STREAM (1u << 4)
+#define ENTRY_ADDRESSED (1u << 5)
+#define ENTRY_STATE_SHIFT 6 /* 2 bits */
+#define ENTRY_PROTOCOL_SHIFT 8 /* 5 bits */
+
+static _Atomic uint16_t memory[SOCK_REMEMBERED];
+
+static bool remembered(int fd)
+{
+	return fd >= 0 && fd < SOCK_REMEMBERED;
+}
+
+static uint16_t entry_of(int fd)
+{
+	return remembered(fd) ? atomic_load_explicit(&memory[fd], memory_order_relaxed) : 0;
+}
+
+static void entry_write(int fd, uint16_t entry)
+{
+	if (remembered(fd))
+		atomic_store_explicit(&memory[fd], entry, memory_order_relaxed);
+}
+
+static uint16_t entry_pack(const struct sock *sock)
+{
+	return (uint16_t)(ENTRY_KNOWN | (sock->ipv6 ? ENTRY_IPV6 : 0) | (sock->reuse ? ENTRY_REUSE : 0) |
+	                  (sock->no_port ? ENTRY_NO_PORT : 0) | (sock->stream ? ENTRY_STREAM : 0) |
+	                  (sock->addressed ? ENTRY_ADDRESSED : 0) |
+	                  (unsigned)sock->state << ENTRY_STATE_SHIFT |
+	                  (unsigned)sock->protocol << ENTRY_PROTOCOL_SHIFT);
+}
+
+static void entry_unpack(struct sock *sock, uint16_t entry)
+{
+	sock->protocol = (uint8_t)(entry >> ENTRY_PROTOCOL_SHIFT & PROTOCOL_ANY);
+	sock->ipv6 = entry & ENTRY_IPV6;
+	sock->reuse = entry & ENTRY_REUSE;
+	sock->no_port = entry & ENTRY_NO_PORT;
+	sock->stream = entry & ENTRY_STREAM;
+	sock->addressed = entry & ENTRY_ADDRESSED;
+	sock->state = (enum sock_state)(entry >> ENTRY_STATE_SHIFT & 3);
+}
+
+/* Fills family, protocol and kind from the arguments that socket(2) takes. A protocol of 0 is the type's usual. */
+static void classify(struct sock *sock, int domain, int type, int protocol)
+{
+	memset(sock, 0, sizeof(*sock));
+	if (domain != AF_INET && domain != AF_INET6)
+		return;
+	sock->ipv6 = domain == AF_INET6;
+	switch (type & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) {
+	case SOCK_STREAM:
+		sock->stream = true;
+		if (protocol == 0 || protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP)
+			sock->protocol = PROTOCOL_TCP;
+		else if (protocol == IPPROTO_SCTP)
+			sock->protocol = PROTOCOL_SCTP;
+		break;
+	case SOCK_DGRAM:
+		if (protocol == 0 || protocol == IPPROTO_UDP)
+			sock->protocol = PROTOCOL_UDP;
+		else if (protocol == IPPROTO_UDPLITE)
+			sock->protocol = PROTOCOL_UDPLITE;
+		break;
+	case SOCK_SEQPACKET:
+		if (protocol == 0 || protocol == IPPROTO_SCTP)
+			sock->protocol = PROTOCOL_SCTP;
+		break;
+	case SOCK_DCCP:
+		sock->stream = true;
+		sock->protocol = PROTOCOL_DCCP;
+		break;
+	}
+}
+
+static int option_of(int fd, int level, int option)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
+}
+
+/* Whether a name with address and without port is what the kernel has of `fd`: a deferred bind by somebody. */
+static bool has_address_only(int fd)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} name;
+	socklen_t len = sizeof(name);
+
+	if (real.getsockname(fd, &name.any, &len) < 0)
+		return false;
+	if (name.any.sa_family == AF_INET)
+		return name.v4.sin_port == 0 && name.v4.sin_addr.s_addr != 0;
+	return name.any.sa_family == AF_INET6 && name.v6.sin6_port == 0 &&
+	       !IN6_IS_ADDR_UNSPECIFIED(&name.v6.sin6_addr);
+}
+
+/* A socket that came from elsewhere (inherited, passed, made by a raw system call). Whether it is bound is left to
+ * bind(), which knows; getsockname() does not (it goes on showing the port of a refused connect). */
+static void ask(int fd, struct sock *sock)
+{
+	int domain = option_of(fd, SOL_SOCKET, SO_DOMAIN);
+
+	classify(sock, domain, option_of(fd, SOL_SOCKET, SO_TYPE), option_of(fd, SOL_SOCKET, SO_PROTOCOL));
+	if (!sock->protocol)
+		return;
+	sock->reuse = true;
+	sock->no_port = option_of(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT) > 0;
+	if (sock->protocol == PROTOCOL_TCP && !sock_is_idle(fd)) {
+		sock->state = SOCK_SETTLED;
+		return;
+	}
+	sock->addressed = has_address_only(fd);
+	if (sock->addressed && !sock->no_port)
+		sock->state = SOCK_DEFERRED;
+}
+
+bool sock_know(int fd, struct sock *sock)
+{
+	uint16_t entry = entry_of(fd);
+
+	if (entry) {
+		entry_unpack(sock, entry);
+	} else if (fd >= 0) {
+		ask(fd, sock);
+		if (sock->protocol)
+			sock_remember(fd, sock);
+	} else {
+		sock->protocol = 0;
+	}
+	return sock->protocol != 0;
+}
+
+bool sock_is_other(int fd)
+{
+	uint16_t entry = entry_of(fd);
+
+	return entry && !(entry >> ENTRY_PROTOCOL_SHIFT & PROTOCOL_ANY);
+}
+
+static enum sock_state state_of(int fd)
+{
+	return (enum sock_state)(entry_of(fd) >> ENTRY_STATE_SHIFT & 3);
+}
+
+bool sock_is_settled(int fd)
+{
+	return state_of(fd) == SOCK_SETTLED;
+}
+
+bool sock_is_deferred(int fd)
+{
+	return state_of(fd) == SOCK_DEFERRED;
+}
+
+void sock_remember(int fd, const struct sock *sock)
+{
+	entry_write(fd, entry_pack(sock));
+}
+
+void sock_forget(int fd)
+{
+	entry_write(fd, 0);
+}
+
+void sock_born(int fd, int domain, int type, int protocol)
+{
+	struct sock sock;
+
+	if (!remembered(fd))
+		return;
+	classify(&sock, domain, type, protocol);
+	sock_remember(fd, &sock);
+}
+
+void sock_copied(int fd, int to)
+{
+	if (fd != to)
+		entry_write(to, entry_of(fd));
+}
+
+void sock_disconnected(int fd)
+{
+	enum sock_state state = state_of(fd);
+
+	if (state == SOCK_SETTLED || state == SOCK_TRIED)
+		entry_write(fd, (uint16_t)(entry_of(fd) & ~(3u << ENTRY_STATE_SHIFT)));
+}
+
+void sock_option_set(int fd, int level, int option, const void *value, socklen_t len)
+{
+	uint16_t entry = entry_of(fd);
+
+	if (!entry)
+		return;
+	if (level == SOL_SOCKET && (option == SO_REUSEADDR || option == SO_REUSEPORT))
+		entry_write(fd, entry | ENTRY_REUSE);
+	else if (level == IPPROTO_IP && option == IP_BIND_ADDRESS_NO_PORT && value && len > 0)
+		entry_write(fd, (uint16_t)(*(const char *)value ? entry | ENTRY_NO_PORT : entry & ~ENTRY_NO_PORT));
+}
+
+/* CMSG_NXTHDR of a read-only message; the kernel wrote these headers, so they are well formed. */
+void sock_received(const struct msghdr *message)
+{
+	struct msghdr *m = (struct msghdr *)message;
+
+	if (!m->msg_control || m->msg_controllen < sizeof(struct cmsghdr))
+		return;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+
+			memcpy(&fd, CMSG_DATA(c) + i * sizeof(fd), sizeof(fd));
+			sock_forget(fd);
+		}
+	}
+}
+
+bool sock_is_idle(int fd)
+{
+	uint8_t state = TCP_CLOSE;
+	socklen_t len = sizeof(state);
+
+	/* The state is the first byte of struct tcp_info. */
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &len) < 0)
+		return true;
+	return state == TCP_CLOSE;
+}
+
+bool sock_is_nonblocking(int fd)
+{
+	int flags = real.fcntl(fd, F_GETFL, NULL);
+
+	return flags >= 0 && flags & O_NONBLOCK;
+}

@@ -1,0 +1,65 @@
+/* sock.h - what is known of a socket, by its descriptor, without asking the kernel.
+ *
+ * Theory of operation. A send on a bound socket must cost no system call of ours, a connect at most one. So
+ * the library remembers, for each descriptor number, what its socket is. The memory is a hint with one rule:
+ * whatever makes a descriptor (socket, accept, dup, fcntl, a message with SCM_RIGHTS) writes or forgets its
+ * entry, so that no entry outlives the number's reuse; close() need not be watched, and cannot be (close_range,
+ * exec, fclose and the kernel itself close as well). A descriptor without an entry is asked of the kernel.
+ *
+ * What an entry may get wrong is chosen to be harmless. "Unbound" that is not true any more (the socket was
+ * bound through a copy of the descriptor) is found out by bind(), which answers EINVAL; a late range on a bound
+ * socket changes nothing. "Settled" is only ever written behind a bind that was seen to succeed. Entries are
+ * single atomic words: threads, signal handlers and forks need no lock. */
+#ifndef PORTSHIM_SHIM_SOCK_H
+#define PORTSHIM_SHIM_SOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+enum sock_state {
+	SOCK_UNBOUND,  /* no local port, as far as is known */
+	SOCK_DEFERRED, /* the program bound an address and port 0, and portshim put the port off */
+	SOCK_TRIED,    /* TCP with a late range set and connect() called: bound while that lasts */
+	SOCK_SETTLED,  /* has its port, for good */
+};
+
+struct sock {
+	uint8_t protocol;      /* one bit of enum protocol; 0: not a socket that has ports */
+	bool ipv6;
+	bool reuse;            /* SO_REUSEADDR or SO_REUSEPORT may be on */
+	bool no_port;          /* the program set IP_BIND_ADDRESS_NO_PORT */
+	bool addressed;        /* bound to an address without a port, by whomever */
+	bool stream;           /* connect() makes a connection: all but UDP and one-to-many SCTP */
+	enum sock_state state;
+};
+
+/* What is remembered of `fd`; else what the kernel says, which is then remembered. False if `fd` has no ports
+ * (another family, a raw socket, no socket, closed). errno may change. */
+bool sock_know(int fd, struct sock *sock);
+
+/* What is remembered of `fd`: something that has no ports; a socket that has its port; a bind put off. False where
+ * nothing is. */
+bool sock_is_other(int fd);
+bool sock_is_settled(int fd);
+bool sock_is_deferred(int fd);
+
+void sock_remember(int fd, const struct sock *sock);
+void sock_forget(int fd);
+
+/* socket(2) made `fd`. */
+void sock_born(int fd, int domain, int type, int protocol);
+/* dup(2) and its kin: `to` is another name of the socket behind `fd`. */
+void sock_copied(int fd, int to);
+/* connect(2) with AF_UNSPEC succeeded: the port may be gone. */
+void sock_disconnected(int fd);
+/* setsockopt(2) succeeded on `fd`. */
+void sock_option_set(int fd, int level, int option, const void *value, socklen_t len);
+/* recvmsg(2) filled `message`: descriptors in it are new here. */
+void sock_received(const struct msghdr *message);
+
+/* Whether a TCP socket is in no connection and not on its way into one (TCP_INFO). */
+bool sock_is_idle(int fd);
+bool sock_is_nonblocking(int fd);
+
+#endif

@@ -1,0 +1,64 @@
+#!/bin/sh
+# Static analysis of the whole tree, and of what the library exports and calls. Any finding is a failure.
+# `tests/check.sh BUILD VERSION`, after everything was built.
+set -eu
+
+build=$1
+flags="-std=gnu11 -I. -DPORTSHIM_VERSION=\"$2\" -DLIBDIR=\"/usr/local/lib\""
+
+echo "== exported names are those of the table, and no object calls a hooked name"
+sed -n 's/^\([a-zA-Z_0-9]*\);$/\1/p' "$build/exports.map" | sort >"$build/exports.expected"
+nm -D --defined-only "$build/libportshim.so" | awk '{print $3}' | sort >"$build/exports.seen"
+diff "$build/exports.expected" "$build/exports.seen"
+for object in "$build"/shim/*.o "$build"/config/*.o; do
+	nm -u "$object" | awk '{print $2}' | sort | comm -12 - "$build/exports.expected" | grep -v portshim_version |
+		sed "s|^|$object calls |"
+done >"$build/hooked.calls"
+if [ -s "$build/hooked.calls" ]; then
+	cat "$build/hooked.calls"
+	exit 1
+fi
+
+echo "== the library needs libc alone"
+! readelf -d "$build/libportshim.so" | grep NEEDED | grep -v 'libc\.so\|ld-linux'
+
+echo "== neither malloc nor stdio in what runs inside a program"
+for object in "$build"/shim/*.o "$build"/config/*.o; do
+	nm -u "$object" | awk '{print $2}' |
+		grep -x 'malloc\|calloc\|realloc\|free\|strdup\|__strdup\|f\?printf\|__.*printf_chk\|s\?n\?printf\|fopen.*\|fgets\|syslog' |
+		sed "s|^|$object calls |"
+done >"$build/unsafe.calls"
+if [ -s "$build/unsafe.calls" ]; then
+	cat "$build/unsafe.calls"
+	exit 1
+fi
+
+echo "== clang accepts it as gcc does"
+for source in config/*.c shim/*.c tools/*.c; do
+	# shellcheck disable=SC2086 # a list of words
+	clang $flags -O2 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror -fsyntax-only "$source"
+done
+
+echo "== gcc -fanalyzer"
+for source in config/*.c shim/*.c tools/*.c; do
+	# shellcheck disable=SC2086
+	gcc $flags -O1 -fanalyzer -Werror -Wno-analyzer-fd-leak -c -o /dev/null "$source"
+done
+
+echo "== cppcheck"
+# shellcheck disable=SC2086
+cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,performance,portability \
+	--suppress=missingInclude -D__linux__ $flags config shim tools
+
+echo "== clang-tidy"
+# shellcheck disable=SC2086
+clang-tidy --quiet --warnings-as-errors='*' config/*.c shim/*.c tools/*.c -- $flags 2>/dev/null
+
+echo "== shell scripts and man pages"
+shellcheck .ci/run tests/*.sh tools/*.sh tools/packaging/*.sh
+for page in tools/man/*.[157]; do
+	mandoc -T lint -W warning "$page"
+done
+
+echo "== no file over 700 lines"
+! git ls-files '*.c' '*.h' '*.def' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 700' | grep .

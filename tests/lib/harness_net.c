@@ -1,0 +1,139 @@
+/* harness_net.c - networks and servers for the tests. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "harness.h"
+
+union name {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+};
+
+static void loopback_up(void)
+{
+	struct ifreq request = { .ifr_name = "lo" };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	cr_assert(ioctl(fd, SIOCGIFFLAGS, &request) == 0);
+	request.ifr_flags |= IFF_UP;
+	cr_assert(ioctl(fd, SIOCSIFFLAGS, &request) == 0);
+	close(fd);
+}
+
+void net_own(void)
+{
+	int flags = geteuid() == 0 ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET;
+
+	cr_assert(unshare(flags) == 0, "no network namespace: %s", strerror(errno));
+	loopback_up();
+}
+
+void net_set(const char *setting, const char *value)
+{
+	char path[256] = "/proc/sys/";
+	int fd;
+
+	strncat(path, setting, sizeof(path) - strlen(path) - 1);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	cr_assert(fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value), "%s: %s", path, strerror(errno));
+	close(fd);
+}
+
+static socklen_t name_of(union name *name, const char *address, int port)
+{
+	memset(name, 0, sizeof(*name));
+	if (inet_pton(AF_INET, address, &name->v4.sin_addr) == 1) {
+		name->v4.sin_family = AF_INET;
+		name->v4.sin_port = htons((uint16_t)port);
+		return sizeof(name->v4);
+	}
+	cr_assert(inet_pton(AF_INET6, address, &name->v6.sin6_addr) == 1);
+	name->v6.sin6_family = AF_INET6;
+	name->v6.sin6_port = htons((uint16_t)port);
+	return sizeof(name->v6);
+}
+
+static int port_in(const union name *name)
+{
+	return ntohs(name->v4.sin_port);
+}
+
+static int bound(const char *address, int port, int type)
+{
+	union name name;
+	socklen_t len = name_of(&name, address, port);
+	int on = 1, fd = socket(name.any.sa_family, type | SOCK_CLOEXEC, 0);
+
+	if (type == SOCK_STREAM)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	cr_assert(fd >= 0 && bind(fd, &name.any, len) == 0, "bind %s %d: %s", address, port, strerror(errno));
+	return fd;
+}
+
+int server_tcp(const char *address, int port)
+{
+	int fd = bound(address, port, SOCK_STREAM);
+
+	cr_assert(listen(fd, 1024) == 0);
+	return fd;
+}
+
+int server_udp(const char *address, int port)
+{
+	return bound(address, port, SOCK_DGRAM);
+}
+
+int socket_port(int fd)
+{
+	union name name;
+	socklen_t len = sizeof(name);
+
+	cr_assert(getsockname(fd, &name.any, &len) == 0);
+	return port_in(&name);
+}
+
+static void wait_readable(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+	cr_assert(poll(&pollfd, 1, DEADLINE_MS) == 1, "nobody came");
+}
+
+int server_accept(int listener, int *fd)
+{
+	union name name;
+	socklen_t len = sizeof(name);
+	int accepted;
+
+	wait_readable(listener);
+	accepted = accept4(listener, &name.any, &len, SOCK_CLOEXEC);
+	cr_assert(accepted >= 0);
+	if (fd)
+		*fd = accepted;
+	else
+		close(accepted);
+	return port_in(&name);
+}
+
+int server_receive(int fd)
+{
+	union name name;
+	socklen_t len = sizeof(name);
+	char byte;
+
+	wait_readable(fd);
+	cr_assert(recvfrom(fd, &byte, 1, 0, &name.any, &len) >= 0);
+	return port_in(&name);
+}

@@ -1,0 +1,33 @@
+#!/bin/sh
+# Runs every test below BUILD: the facts of the kernel, then the Criterion suites; says what failed, and how many.
+# `tests/run.sh BUILD [WORD]`: only those whose path contains WORD.
+set -u
+
+build=$1
+only=${2:-}
+passed=0
+failed=0
+failures=
+
+for test in "$build"/tests/platform/* "$build"/tests/*/test_*; do
+	case $test in *.o | *.d) continue ;; esac
+	case $test in *"$only"*) ;; *) continue ;; esac
+	[ -x "$test" ] || continue
+	echo "== ${test#"$build"/}"
+	case $test in
+	*/platform/*) timeout 120 "$test" ;;
+	*) timeout 900 "$test" --timeout 300 ;;
+	esac
+	status=$?
+	if [ $status -eq 0 ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		failures="$failures
+  ${test#"$build"/} (exit status $status)"
+	fi
+done
+
+[ $failed -eq 0 ] || echo "failed:$failures"
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]

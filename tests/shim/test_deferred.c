@@ -1,0 +1,146 @@
+/* test_deferred.c - clients that bind(address, 0) before they connect (ssh -b, Python's source_address, Java): the rule
+ * of their destination still decides. */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/lib/harness.h"
+
+#define TO_RULE "[rule to]\nto = 127.0.0.1:5000, [::1]:5000\nports = %s\n"
+
+static int listener;
+static char policy[512];
+
+static void own(const char *ports, const char *further)
+{
+	net_own();
+	net_set("net/ipv4/ip_local_port_range", "40000 40999");
+	listener = server_tcp("127.0.0.1", 5000);
+	snprintf(policy, sizeof(policy), TO_RULE "%s", ports, further);
+}
+
+static void bind_then_connect(const char *ports, int expected)
+{
+	struct run run = { .policy = policy };
+
+	own(ports, "");
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.2 0", "connect 0 127.0.0.1 5000", "name 0", "get 0 noport", NULL);
+	cr_assert_str_eq(result_of(&run, "connect 0 127.0.0.1 5000"), "0");
+	cr_assert_eq(port_of(&run, "name 0"), expected, "%s", run.out);
+	cr_assert(strncmp(result_of(&run, "name 0"), "127.0.0.2 ", 10) == 0, "the address is the program's");
+	cr_assert_str_eq(result_of(&run, "get 0 noport"), "0", "the option is as the program left it");
+	cr_assert_eq(server_accept(listener, NULL), expected);
+}
+
+Test(deferred, connect_decides_early)
+{
+	bind_then_connect("20000", 20000);
+}
+
+Test(deferred, connect_decides_late)
+{
+	bind_then_connect("40500", 40500);
+}
+
+Test(deferred, wildcard_bind_and_every_family)
+{
+	struct run run = { .policy = policy };
+
+	own("20000-20009", "");
+	server_tcp("::1", 5000);
+	run_steps(&run, "socket 0 tcp4", "bind 0 0.0.0.0 0", "connect 0 127.0.0.1 5000", "name 0", "socket 1 tcp6",
+	          "bind 1 :: 0", "connect 1 ::1 5000", "name 1", "socket 2 tcp6", "bind 2 :: 0",
+	          "connect 2 ::ffff:127.0.0.1 5000", "name 2", "socket 3 udp4", "bind 3 0.0.0.0 0",
+	          "sendto 3 127.0.0.1 5000", "name 3", "socket 4 mptcp4", "bind 4 127.0.0.1 0", "connect 4 127.0.0.1 5000",
+	          "name 4", NULL);
+	for (int i = 0; i < 5; i++) {
+		char step[16];
+
+		snprintf(step, sizeof(step), "name %d", i);
+		cr_assert(port_of(&run, step) >= 20000 && port_of(&run, step) <= 20009, "%s", run.out);
+	}
+}
+
+/* Another destination: the next rule decides, or the kernel where none does. */
+Test(deferred, another_destination)
+{
+	struct run run = { .policy = policy };
+
+	own("20000", "[rule rest]\nports = 21000\n");
+	server_tcp("127.0.0.1", 6000);
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "connect 0 127.0.0.1 6000", "name 0", NULL);
+	cr_assert_eq(port_of(&run, "name 0"), 21000);
+	own("20000", "");
+	server_tcp("127.0.0.1", 6000);
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "connect 0 127.0.0.1 6000", "name 0", NULL);
+	cr_assert_str_eq(result_of(&run, "connect 0 127.0.0.1 6000"), "0");
+	cr_assert(port_of(&run, "name 0") >= 40000);
+}
+
+/* Whoever asks for the port before there is a destination gets one, and keeps it. */
+Test(deferred, getsockname_decides)
+{
+	struct run run = { .policy = policy };
+
+	own("20000", "[rule rest]\ncall = bind\nports = 21000\n");
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "name 0", "connect 0 127.0.0.1 5000", NULL);
+	cr_assert_eq(port_of(&run, "name 0"), 21000);
+	cr_assert_eq(server_accept(listener, NULL), 21000);
+	own("20000", "");
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "name 0", NULL);
+	cr_assert(port_of(&run, "name 0") >= 40000, "no rule: the kernel's");
+}
+
+Test(deferred, listen_decides)
+{
+	struct run run = { .policy = policy };
+
+	own("20000", "[rule rest]\ncall = bind\nports = 21000\n");
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "listen 0", "name 0", NULL);
+	cr_assert_eq(port_of(&run, "name 0"), 21000);
+	own("20000", "");
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "listen 0", "name 0", NULL);
+	cr_assert(port_of(&run, "name 0") >= 40000);
+}
+
+/* What a bound socket does, one whose bind was put off does too. */
+Test(deferred, looks_like_a_bound_socket)
+{
+	struct run run = { .policy = policy };
+
+	own("20000", "");
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "bind 0 127.0.0.1 0", "bind 0 127.0.0.1 7777", "socket 1 tcp4",
+	          "bind 1 192.0.2.77 0", "socket 2 tcp4", "bind 2 ::1 0", NULL);
+	cr_assert_str_eq(result_of(&run, "bind 0 127.0.0.1 0"), "-1 EINVAL");
+	cr_assert_str_eq(result_of(&run, "bind 0 127.0.0.1 7777"), "-1 EINVAL");
+	cr_assert_str_eq(result_of(&run, "bind 1 192.0.2.77 0"), "-1 EADDRNOTAVAIL");
+	cr_assert_str_eq(result_of(&run, "bind 2 ::1 0"), "-1 EAFNOSUPPORT");
+}
+
+/* A copy of the descriptor, and a program that was exec'd with it, know as much. */
+Test(deferred, through_a_copy_of_the_descriptor)
+{
+	struct run run = { .policy = policy };
+
+	own("20000-20009", "");
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "dup 0 1", "connect 1 127.0.0.1 5000", "name 0", "name 1",
+	          "socket 2 tcp4", "bind 2 127.0.0.1 0", "pass 2 3", "connect 3 127.0.0.1 5000", "name 3", NULL);
+	cr_assert_eq(port_of(&run, "name 0"), port_of(&run, "name 1"));
+	cr_assert(port_of(&run, "name 1") >= 20000 && port_of(&run, "name 1") <= 20009, "%s", run.out);
+	cr_assert(port_of(&run, "name 3") >= 20000 && port_of(&run, "name 3") <= 20009, "%s", run.out);
+}
+
+/* The program itself puts the port off: its getsockname shows none, as without portshim, and the rule still decides. */
+Test(deferred, by_the_program_itself)
+{
+	struct run run = { .policy = "[rule r]\nports = 20000\n" };
+
+	own("20000", "");
+	run_steps(&run, "socket 0 tcp4", "set 0 noport 1", "bind 0 127.0.0.1 0", "name 0", "get 0 noport",
+	          "connect 0 127.0.0.1 5000", "peer 0", NULL);
+	cr_assert_eq(port_of(&run, "name 0"), 0);
+	cr_assert_str_eq(result_of(&run, "get 0 noport"), "1");
+	cr_assert_eq(server_accept(listener, NULL), 20000);
+}

@@ -1,0 +1,51 @@
+# Building and running the tests; included by the Makefile.
+#
+#   unit/      config/ and parts of shim/ linked directly          (Criterion)
+#   shim/      small programs (probes/) run under the library       (Criterion)
+#   tools/     the command                                          (Criterion)
+#   stories/   programs from Debian's packages, end to end          (Criterion)
+#   platform/  what we rely on of the kernel and libc, as programs
+#   lib/       what the Criterion tests share
+
+TEST_CFLAGS := -Wno-unused-parameter
+PROBES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/probes/*.c))
+PLATFORM := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/platform/*.c))
+SUITES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/shim/test_*.c tests/tools/test_*.c \
+                                              tests/stories/test_*.c))
+TEST_LIB_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
+# What a test may link of the library and the tool: all but the entry points.
+LINKABLE := $(CONFIG_OBJECTS) $(filter-out %/hooks.o,$(SHIM_OBJECTS)) $(filter-out %/main.o,$(TOOL_OBJECTS))
+
+$(BUILD)/tests/%.o: override CFLAGS += $(TEST_CFLAGS)
+
+$(BUILD)/testable.a: $(LINKABLE) $(TEST_LIB_OBJECTS)
+	$(call say,AR,$@)$(RM) $@ && $(AR) qcs $@ $^
+
+$(BUILD)/tests/probes/static_%: tests/probes/static_%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,PROBE,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -static -o $@ $<
+
+$(BUILD)/tests/probes/%: tests/probes/%.c $(wildcard tests/probes/*.h) Makefile
+	@mkdir -p $(@D)
+	$(call say,PROBE,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -pie -o $@ $< -pthread
+
+$(BUILD)/tests/platform/%: tests/platform/%.c tests/platform/fact.h Makefile
+	@mkdir -p $(@D)
+	$(call say,FACT,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -pthread
+
+$(SUITES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/testable.a
+	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/testable.a $(PKG_LIBS) -lcriterion -ldl -pthread
+
+tests: all $(SUITES) $(PROBES) $(PLATFORM)
+
+test: deps
+	@$(MAKE) --no-print-directory tests
+	@PORTSHIM_BUILD=$(abspath $(BUILD)) tests/run.sh $(BUILD)
+
+# Static analysis: no finding is accepted.
+check: deps
+	@$(MAKE) --no-print-directory tests
+	@CC='$(CC)' tests/check.sh $(BUILD) $(VERSION)
+
+.PHONY: tests test check
+.SECONDARY:

@@ -1,0 +1,39 @@
+#!/bin/sh
+# Installs what is missing to build, show and test portshim on Debian and its kin. Says so, and stops where there is
+# no apt-get or no root.
+set -eu
+
+build='gcc libc6-dev make libinih-dev'
+tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iproute2 nftables curl wget netcat-openbsd
+	openssh-client openssh-server python3 perl redis-server redis-tools postgresql-client git less'
+
+missing=
+for package in $build $tests; do
+	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+	[ "$state" = installed ] || missing="$missing $package"
+done
+# Any Java compiler will do; the headless JDK is what is installed where there is none.
+command -v javac >/dev/null 2>&1 || missing="$missing default-jdk-headless"
+[ -n "$missing" ] || exit 0
+
+echo "portshim: missing:$missing"
+if ! command -v apt-get >/dev/null 2>&1; then
+	echo "portshim: there is no apt-get here: install the equivalents by hand, then try again" >&2
+	exit 1
+fi
+if [ "$(id -u)" -ne 0 ]; then
+	echo "portshim: only root may install them: run 'sudo make deps', then try again" >&2
+	exit 1
+fi
+echo "portshim: installing them with apt-get"
+export DEBIAN_FRONTEND=noninteractive
+# No service that comes with a package is started.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+	printf '#!/bin/sh\nexit 101\n' >$policy
+	chmod 755 $policy
+	trap 'rm -f $policy' EXIT
+fi
+apt-get update -q
+# shellcheck disable=SC2086 # a list of words
+apt-get install -y -q --no-install-recommends $missing
