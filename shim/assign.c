@@ -24,6 +24,7 @@ struct attempt {
 	struct question question;
 	union name local;      /* what is bound on the early way; its port is set for each candidate */
 	bool source_seen;      /* EADDRNOTAVAIL was found to mean "port taken" */
+	bool address_lost;     /* a bind() that failed has taken the address off the socket again */
 	bool self_known, self; /* whether the destination is on this machine */
 	int saved_errno;       /* what a call that succeeds leaves as it was */
 };
@@ -132,19 +133,24 @@ static enum todo consult(struct attempt *a, const struct session *session)
 	return defers ? TODO_DEFER : decide_rule(a);
 }
 
-/* From cheap to dear; nearly every call of a process ends in the first lines. */
-static enum todo decide(struct attempt *a)
+/* Where nearly every call of a process ends: what is no socket of ours, what no rule names, what has its port. */
+static bool passes_at_once(const struct act *act)
 {
-	const struct act *act = a->act;
 	const struct session *session;
 
 	if (sock_is_other(act->fd))
-		return TODO_PASS;
+		return true;
 	session = session_get();
 	if (!(session->calls & (act->calls | CALL_BIND)))
-		return TODO_PASS;
-	if (sock_is_settled(act->fd) && !session->denies && !session->broken)
-		return TODO_PASS;
+		return true;
+	return sock_is_settled(act->fd) && !session->denies && !session->broken;
+}
+
+static enum todo decide(struct attempt *a)
+{
+	const struct act *act = a->act;
+	const struct session *session = session_get();
+
 	if (!sock_know(act->fd, &a->sock))
 		return TODO_PASS;
 	if (session->broken)
@@ -195,17 +201,19 @@ static bool can_be_late(const struct attempt *a)
 	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT;
 }
 
-/* With `source`, a late port still needs the address bound before. */
-static int bind_source(struct attempt *a)
+/* A late port needs the address on the socket before: that of `source`, or the program's own if it was lost. */
+static int bind_local_address(struct attempt *a)
 {
 	int error;
 
-	if (a->sock.addressed || !a->rule->source.family)
+	if (a->sock.addressed ? !a->address_lost : !a->rule->source.family)
 		return 0;
 	name_set_port(&a->local, 0);
 	error = bind_address(a->act->fd, &a->sock, &a->local);
-	if (!error)
+	if (!error) {
 		a->sock.addressed = true;
+		a->address_lost = false;
+	}
 	return error;
 }
 
@@ -227,7 +235,7 @@ static ssize_t other_error(struct attempt *a, int error)
 static bool try_late(struct attempt *a, const struct candidate *c, ssize_t *result)
 {
 	const struct act *act = a->act;
-	int error = bind_source(a);
+	int error = bind_local_address(a);
 
 	if (!error)
 		error = bind_set_range(act->fd, c->lo, c->hi);
@@ -271,8 +279,10 @@ static bool try_early(struct attempt *a, uint16_t port, enum outcome *outcome, s
 	name_set_port(&a->local, port);
 	error = bind_early(a->act->fd, &a->sock, &a->local);
 	*outcome = error == -EACCES ? OUTCOME_FORBIDDEN : error == -EADDRINUSE ? OUTCOME_TAKEN : OUTCOME_GIVEN;
-	if (*outcome != OUTCOME_GIVEN)
+	if (*outcome != OUTCOME_GIVEN) {
+		a->address_lost = a->sock.addressed;
 		return false;
+	}
 	*result = error ? other_error(a, error) : early_success(a, port);
 	return true;
 }
@@ -303,6 +313,8 @@ static bool try_all(struct attempt *a, ssize_t *result)
 	while (choice_next(&choice, &candidate))
 		if (try_candidate(a, &choice, &candidate, result))
 			return true;
+	if (a->address_lost)
+		bind_local_address(a);
 	report_used_up(a->rule, &a->question, choice.forbidden);
 	return false;
 }
@@ -381,9 +393,9 @@ static ssize_t defer(struct attempt *a)
 	return 0;
 }
 
-ssize_t assign(const struct act *act)
+static __attribute__((noinline)) ssize_t consider(const struct act *act, int saved_errno)
 {
-	struct attempt attempt = { .act = act, .saved_errno = errno };
+	struct attempt attempt = { .act = act, .saved_errno = saved_errno };
 
 	switch (decide(&attempt)) {
 	case TODO_DENY:
@@ -399,6 +411,16 @@ ssize_t assign(const struct act *act)
 		break;
 	}
 	return pass(&attempt);
+}
+
+ssize_t assign(const struct act *act)
+{
+	int saved = errno;
+
+	if (!passes_at_once(act))
+		return consider(act, saved);
+	errno = saved;
+	return act->finish ? act->finish(act) : 0;
 }
 
 void assign_deferred(int fd)

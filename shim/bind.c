@@ -227,6 +227,13 @@ static void scratch_close(int fd)
 	syscall(SYS_close, fd); /* libc's is a cancellation point */
 }
 
+static bool is_multicast(const struct ip_addr *addr)
+{
+	return addr->family == FAMILY_IPV6 ? addr->hi >> 56 == 0xff : IN_MULTICAST(addr->lo);
+}
+
+/* Local is what can be bound and then connected to from there: broadcast addresses can only be bound. libc's connect is
+ * a cancellation point, the system call is not; a datagram socket never waits in it. */
 bool addr_is_local(const struct endpoint *to)
 {
 	union name name;
@@ -235,11 +242,15 @@ bool addr_is_local(const struct endpoint *to)
 
 	if (ipv6 ? to->addr.hi == 0 && to->addr.lo == 1 : to->addr.lo >> 24 == IN_LOOPBACKNET)
 		return true;
+	if (is_multicast(&to->addr))
+		return false;
 	name_make(&name, ipv6, &to->addr);
 	fd = scratch_socket(name.any.sa_family);
 	if (fd < 0)
 		return false;
 	local = real.bind(fd, &name.any, name_length(&name)) == 0;
+	name_set_port(&name, 9);
+	local = local && syscall(SYS_connect, fd, &name, name_length(&name)) == 0;
 	scratch_close(fd);
 	return local;
 }
@@ -254,7 +265,6 @@ bool source_exists(int fd, const struct sockaddr *addr, socklen_t len)
 		return true;
 	if (getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, &size) == 0 && interface)
 		real.setsockopt(scratch, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, sizeof(interface));
-	/* libc's connect is a cancellation point; connecting a datagram socket never waits. */
 	exists = syscall(SYS_connect, scratch, addr, len) == 0 || errno != EADDRNOTAVAIL;
 	scratch_close(scratch);
 	return exists;

@@ -58,7 +58,8 @@ int bind_name_of(int fd, union name *name);
 
 /* Binds `name` exclusively: SO_REUSEADDR and SO_REUSEPORT, where the program has set them, are off for as long as
  * the kernel decides and on again after (with them on, bind() would succeed on a port that others hold, and
- * the clash would show in connect() only, when the port cannot be given back any more). */
+ * the clash would show in connect() only, when the port cannot be given back any more). Where it fails, an address that
+ * the socket had without a port is off it again. */
 int bind_early(int fd, const struct sock *sock, const union name *name);
 
 /* The range that the kernel is to pick from, inside connect(); 0, 0: its own again. */
@@ -71,7 +72,7 @@ int bind_address(int fd, const struct sock *sock, const union name *name);
 bool addr_is_local(const struct endpoint *to);
 
 /* Whether this machine has a source address towards `addr`. Where not (IPv6 switched off), connect() says EADDRNOTAVAIL
- * just as it does where a port is taken. `fd` tells the interface, if its program bound one. */
+ * just as it does where a port is taken. `fd` tells the interface, if its program bound one. In doubt: true. */
 bool source_exists(int fd, const struct sockaddr *addr, socklen_t len);
 
 #endif

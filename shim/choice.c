@@ -34,9 +34,20 @@ void choice_begin(struct choice *choice, const struct rule *rule, const struct k
 	choice->left = count;
 	choice->whole = lets_kernel_pick && kernel_can_pick(rule, kernel);
 	choice->position = random_below(count);
-	choice->stride = count > 1 ? 1 + random_below(count - 1) : 1;
-	while (common_divisor(count, choice->stride) != 1) /* ends at count - 1 */
-		choice->stride++;
+	choice->stride = 0;
+}
+
+/* The stride is chosen when a second port is needed: as a rule the first is free. */
+static void step(struct choice *choice)
+{
+	uint32_t count = choice->set->count;
+
+	if (choice->stride == 0) {
+		choice->stride = count > 1 ? 1 + random_below(count - 1) : 1;
+		while (common_divisor(count, choice->stride) != 1) /* ends at count - 1 */
+			choice->stride++;
+	}
+	choice->position = (choice->position + choice->stride) % count;
 }
 
 bool choice_next(struct choice *choice, struct candidate *candidate)
@@ -51,10 +62,11 @@ bool choice_next(struct choice *choice, struct candidate *candidate)
 		return true;
 	}
 	while (choice->left > 0) {
-		uint16_t port = ports_nth(set, choice->position, &named);
+		uint16_t port;
 
-		choice->left--;
-		choice->position = (choice->position + choice->stride) % set->count;
+		if (choice->left-- < set->count)
+			step(choice);
+		port = ports_nth(set, choice->position, &named);
 		if (named && kernel_reserves(choice->kernel, port))
 			continue;
 		candidate->lo = candidate->hi = port;
@@ -65,7 +77,8 @@ bool choice_next(struct choice *choice, struct candidate *candidate)
 
 void choice_heard(struct choice *choice, const struct candidate *candidate, enum outcome outcome)
 {
-	(void)candidate;
 	if (outcome == OUTCOME_FORBIDDEN)
 		choice->forbidden++;
+	else if (outcome == OUTCOME_TAKEN && candidate->lo < candidate->hi)
+		choice->left = 0; /* the kernel has looked at each of them */
 }

@@ -31,7 +31,7 @@ struct candidate {
 struct choice {
 	const struct port_set *set;
 	const struct kernel *kernel;
-	uint32_t position, stride;
+	uint32_t position, stride;   /* stride 0: not chosen yet */
 	uint32_t left;               /* ports not yet proposed */
 	uint32_t forbidden;
 	bool whole;                  /* the set as one candidate comes first */

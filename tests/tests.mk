@@ -4,6 +4,7 @@
 #   shim/      small programs (probes/) run under the library       (Criterion)
 #   tools/     the command                                          (Criterion)
 #   stories/   programs from Debian's packages, end to end          (Criterion)
+#   bench/     what it costs: `make bench`
 #   platform/  what we rely on of the kernel and libc, as programs
 #   lib/       what the Criterion tests share
 
@@ -33,19 +34,29 @@ $(BUILD)/tests/platform/%: tests/platform/%.c tests/platform/fact.h Makefile
 	@mkdir -p $(@D)
 	$(call say,FACT,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -pthread
 
+$(BUILD)/tests/bench/%: tests/bench/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,BENCH,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $<
+
 $(SUITES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/testable.a
 	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/testable.a $(PKG_LIBS) -lcriterion -ldl -pthread
 
-tests: all $(SUITES) $(PROBES) $(PLATFORM)
+BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
+
+tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH)
 
 test: deps
 	@$(MAKE) --no-print-directory tests
 	@PORTSHIM_BUILD=$(abspath $(BUILD)) tests/run.sh $(BUILD)
+
+# Ratios of one run: the bare program, the same calls by hand, portshim.
+bench: all $(BENCH)
+	@$(BUILD)/tests/bench/bench $(abspath $(BUILD))
 
 # Static analysis: no finding is accepted.
 check: deps
 	@$(MAKE) --no-print-directory tests
 	@CC='$(CC)' tests/check.sh $(BUILD) $(VERSION)
 
-.PHONY: tests test check
+.PHONY: tests test bench check
 .SECONDARY:

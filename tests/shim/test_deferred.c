@@ -132,6 +132,26 @@ Test(deferred, through_a_copy_of_the_descriptor)
 	cr_assert(port_of(&run, "name 3") >= 20000 && port_of(&run, "name 3") <= 20009, "%s", run.out);
 }
 
+/* A bind() that fails takes the address off the socket: every further try, on either way, must bring it again, and so must
+ * the end of all tries. Port 20000 (early) and 40500 (late) are taken at first. */
+Test(deferred, the_address_survives_taken_ports)
+{
+	struct run run = { .policy = policy };
+	static const char *const sets[] = { "20000-20001", "20000, 40500-40501" };
+
+	for (int i = 0; i < 2; i++) {
+		own(sets[i], "");
+		run_steps(&run, "socket 0 tcp4", "bind 0 0.0.0.0 20000", "socket 1 tcp4", "bind 1 0.0.0.0 40500", "socket 2 tcp4",
+		          "bind 2 127.0.0.2 0", "connect 2 127.0.0.1 5000", "name 2", NULL);
+		cr_assert_eq(port_of(&run, "name 2"), i == 0 ? 20001 : 40501);
+		cr_assert(strncmp(result_of(&run, "name 2"), "127.0.0.2 ", 10) == 0, "%s", run.out);
+	}
+	own("20000", "");
+	run_steps(&run, "socket 0 tcp4", "bind 0 0.0.0.0 20000", "socket 2 tcp4", "bind 2 127.0.0.2 0", "connect 2 127.0.0.1 5000",
+	          "close 0", "connect 2 127.0.0.1 5000", "name 2", NULL);
+	cr_assert_str_eq(result_of(&run, "name 2"), "127.0.0.2 20000");
+}
+
 /* The program itself puts the port off: its getsockname shows none, as without portshim, and the rule still decides. */
 Test(deferred, by_the_program_itself)
 {

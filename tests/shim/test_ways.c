@@ -64,7 +64,7 @@ ParameterizedTest(int *index, ways, connect)
 
 	net_own();
 	net_set("net/ipv4/ip_local_port_range", RANGE);
-	listener = server_tcp(way->server, 0);
+	listener = server_tcp(way->server, 5000);
 	for (int i = 0; i < 10; i++) {
 		snprintf(steps[0][i], 64, "socket %d %s", i, way->kind);
 		snprintf(steps[1][i], 64, "connect %d %s %d", i, way->destination, socket_port(listener));
@@ -74,6 +74,7 @@ ParameterizedTest(int *index, ways, connect)
 	argv[21] = "pause";
 	run_start(&run, argv);
 	run_until_paused(&run);
+	cr_assert(!strstr(run.out, "EADDR"), "%s %s from %d:\n%s%s", way->kind, way->destination, way->lo, run.out, run.err);
 	for (int i = 0; i < 10; i++) {
 		int fd;
 
@@ -110,7 +111,7 @@ ParameterizedTest(int *index, ways, send)
 
 	net_own();
 	net_set("net/ipv4/ip_local_port_range", RANGE);
-	server = server_udp(way->server, 0);
+	server = server_udp(way->server, 5000);
 	snprintf(socket_step, sizeof(socket_step), "socket 0 %s", way->destination);
 	snprintf(send_step, sizeof(send_step), "%s 0 %s %d", way->kind, way->server, socket_port(server));
 	run_steps(&run, socket_step, send_step, then, "name 0", NULL);
@@ -126,7 +127,7 @@ Test(ways, fast_open)
 
 	net_own();
 	net_set("net/ipv4/ip_local_port_range", RANGE);
-	listener = server_tcp("127.0.0.1", 0);
+	listener = server_tcp("127.0.0.1", 5000);
 	snprintf(step, sizeof(step), "sendto 0 127.0.0.1 %d fastopen", socket_port(listener));
 	run_steps(&run, "socket 0 tcp4", step, NULL);
 	port = server_accept(listener, NULL);
@@ -140,7 +141,7 @@ Test(ways, the_alias_that_libc_exports)
 	int listener;
 
 	net_own();
-	listener = server_tcp("127.0.0.1", 0);
+	listener = server_tcp("127.0.0.1", 5000);
 	snprintf(step, sizeof(step), "__connect 0 127.0.0.1 %d", socket_port(listener));
 	run_steps(&run, "socket 0 tcp4", step, NULL);
 	cr_assert_eq(server_accept(listener, NULL), OUTSIDE);
@@ -156,7 +157,7 @@ Test(ways, the_ephemeral_range_moves_away)
 
 	net_own();
 	net_set("net/ipv4/ip_local_port_range", RANGE);
-	listener = server_tcp("127.0.0.1", 0);
+	listener = server_tcp("127.0.0.1", 5000);
 	for (int i = 0; i < 2; i++)
 		snprintf(step[i], sizeof(step[i]), "connect %d 127.0.0.1 %d", i, socket_port(listener));
 	run_start_steps(&run, "socket 0 tcp4", step[0], "pause", "sleep 1050", "socket 1 tcp4", step[1], NULL);
@@ -180,7 +181,7 @@ Test(ways, kernel_range_follows)
 
 	net_own();
 	net_set("net/ipv4/ip_local_port_range", "40000 40009");
-	listener = server_tcp("127.0.0.1", 0);
+	listener = server_tcp("127.0.0.1", 5000);
 	for (int i = 0; i < 2; i++)
 		snprintf(step[i], sizeof(step[i]), "connect %d 127.0.0.1 %d", i, socket_port(listener));
 	run_start_steps(&run, "socket 0 tcp4", step[0], "pause", "sleep 1050", "socket 1 tcp4", step[1], NULL);
@@ -206,7 +207,7 @@ Test(ways, reserved_ports)
 	net_own();
 	net_set("net/ipv4/ip_local_port_range", "40100 40101");
 	net_set("net/ipv4/ip_local_reserved_ports", "40100");
-	listener = server_tcp("127.0.0.1", 0);
+	listener = server_tcp("127.0.0.1", 5000);
 	snprintf(step, sizeof(step), "connect 0 127.0.0.1 %d", socket_port(listener));
 	run_steps(&by_number, "socket 0 tcp4", step, NULL);
 	cr_assert_eq(server_accept(listener, NULL), INSIDE);
@@ -225,8 +226,8 @@ Test(ways, late_ports_are_shared_between_destinations)
 
 	net_own();
 	net_set("net/ipv4/ip_local_port_range", RANGE);
-	one = server_tcp("127.0.0.1", 0);
-	two = server_tcp("127.0.0.1", 0);
+	one = server_tcp("127.0.0.1", 5000);
+	two = server_tcp("127.0.0.1", 6000);
 	snprintf(steps[0], 64, "connect 0 127.0.0.1 %d", socket_port(one));
 	snprintf(steps[1], 64, "connect 1 127.0.0.1 %d", socket_port(two));
 	snprintf(steps[2], 64, "connect 2 127.0.0.1 %d", socket_port(one));

@@ -1,0 +1,115 @@
+/* test_descriptors.c - what is remembered of a descriptor is never another socket's: numbers that are used again, copies,
+ * descriptors that arrive, fork, exec. */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tests/lib/harness.h"
+
+#define TCP_AND_UDP "[rule t]\nprotocol = tcp\nports = 20000-20099\n[rule u]\nprotocol = udp\nports = 21000-21099\n"
+
+static void own(void)
+{
+	net_own();
+	net_set("net/ipv4/ip_local_port_range", "40000 40999");
+	server_tcp("127.0.0.1", 5000);
+}
+
+static void port_is(struct run *run, const char *step, int lo)
+{
+	cr_assert(port_of(run, step) >= lo && port_of(run, step) <= lo + 99, "%s in\n%s", step, run->out);
+}
+
+/* The number of a closed socket, or of one that is overwritten, stands for another kind of socket. */
+Test(descriptors, numbers_are_used_again)
+{
+	struct run run = { .policy = TCP_AND_UDP };
+
+	own();
+	run_steps(&run, "socket 0 udp4", "sendto 0 127.0.0.1 9", "close 0", "socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0",
+	          "close 0", "socket 0 udp4", "sendto 0 127.0.0.1 9", "name 0", "socket 1 tcp4", "dup2 1 0",
+	          "connect 0 127.0.0.1 5000", "name 1", "socket 2 udp4", "connect 2 127.0.0.1 9", "socket 3 udp4", "dup3 3 2",
+	          "sendto 2 127.0.0.1 9", "name 3", NULL);
+	port_is(&run, "name 1", 20000);
+	port_is(&run, "name 3", 21000);
+	port_is(&run, "name 0", 21000);
+	cr_assert_str_eq(result_of(&run, "connect 0 127.0.0.1 5000"), "0");
+}
+
+Test(descriptors, copies)
+{
+	struct run run = { .policy = TCP_AND_UDP };
+
+	own();
+	run_steps(&run, "socket 0 udp4", "dup 0 1", "sendto 1 127.0.0.1 9", "sendto 0 127.0.0.1 9", "name 0", "socket 2 tcp4",
+	          "dupfd 2 3", "connect 3 127.0.0.1 5000", "name 2", "socket 4 udp4", "close 4", "socket 5 tcp4", "pass 5 6",
+	          "connect 6 127.0.0.1 5000", "name 6", NULL);
+	port_is(&run, "name 0", 21000);
+	port_is(&run, "name 2", 20000);
+	port_is(&run, "name 6", 20000);
+}
+
+/* An accepted connection takes the number of a socket that was never bound. */
+Test(descriptors, accepted)
+{
+	struct run run = { .policy = TCP_AND_UDP };
+
+	own();
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 6000", "listen 0", "socket 1 tcp4", "connect 1 127.0.0.1 6000", "socket 2 udp4",
+	          "close 2", "accept 0 2", "name 2", "connect 2 127.0.0.1 5000", NULL);
+	cr_assert_eq(port_of(&run, "name 2"), 6000);
+	cr_assert_str_eq(result_of(&run, "connect 2 127.0.0.1 5000"), "-1 EISCONN");
+}
+
+/* A child knows what its parent knew, and both propose ports of their own. */
+Test(descriptors, fork)
+{
+	struct run run = { .policy = TCP_AND_UDP };
+
+	own();
+	run_steps(&run, "socket 0 tcp4", "socket 1 udp4", "sendto 1 127.0.0.1 9", "name 1", "fork", "connect 0 127.0.0.1 5000",
+	          "name 0", "sendto 1 127.0.0.1 9", "name 1", "socket 2 udp4", "sendto 2 127.0.0.1 9", "name 2", NULL);
+	port_is(&run, "name 0", 20000);
+	port_is(&run, "name 1", 21000);
+	port_is(&run, "name 2", 21000);
+}
+
+/* Sockets that an exec'd program inherits: unbound, bound, put off; it knows none of them and asks. */
+Test(descriptors, exec)
+{
+	struct run run = { .policy = "[rule to]\nto = 127.0.0.1:5000\nprotocol = tcp\nports = 20000-20099\n"
+	                             "[rule u]\nprotocol = udp\nports = 21000-21099\n" };
+	const char *argv[] = { "/usr/bin/python3", "-c",
+		"import os, socket, sys\n"
+		"t = socket.socket(); t.bind(('127.0.0.1', 0))\n"
+		"u = socket.socket(type=socket.SOCK_DGRAM)\n"
+		"b = socket.socket(type=socket.SOCK_DGRAM); b.sendto(b'x', ('127.0.0.1', 9)); before = b.getsockname()[1]\n"
+		"for s in t, u, b: s.set_inheritable(True)\n"
+		"os.execv(sys.executable, [sys.executable, '-c', '''\n"
+		"import socket, sys\n"
+		"t, u, b = [socket.socket(fileno=int(n)) for n in sys.argv[1:4]]\n"
+		"t.connect((\"127.0.0.1\", 5000)); u.sendto(b\"x\", (\"127.0.0.1\", 9)); b.sendto(b\"x\", (\"127.0.0.1\", 9))\n"
+		"print(\"t =\", *t.getsockname()); print(\"u =\", *u.getsockname()); print(\"b =\", *b.getsockname())\n"
+		"''', str(t.fileno()), str(u.fileno()), str(b.fileno()), str(before)])\n", NULL };
+
+	own();
+	run_program(&run, argv);
+	cr_assert(exited(&run, 0), "%s", run.err);
+	port_is(&run, "t", 20000);
+	port_is(&run, "u", 21000);
+	port_is(&run, "b", 21000);
+}
+
+/* A bind through one copy is found out through the other. */
+Test(descriptors, bound_through_another_copy)
+{
+	struct run run = { .policy = TCP_AND_UDP };
+
+	own();
+	run_steps(&run, "socket 0 tcp4", "dup 0 1", "bind 1 127.0.0.1 7000", "connect 0 127.0.0.1 5000", "name 0", "socket 2 udp4",
+	          "dup 2 3", "bind 3 127.0.0.1 7001", "sendto 2 127.0.0.1 9", "name 2", NULL);
+	cr_assert_eq(port_of(&run, "name 0"), 7000);
+	cr_assert_eq(port_of(&run, "name 2"), 7001);
+}
