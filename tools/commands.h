@@ -1,0 +1,20 @@
+/* commands.h - the subcommands: a line here and a file NAME.c beside this one make one. */
+#ifndef PORTSHIM_TOOLS_COMMANDS_H
+#define PORTSHIM_TOOLS_COMMANDS_H
+
+/* Name and what `portshim help` says of it, in the order of the help. */
+#define COMMANDS(X)                                                        \
+	X(run,     "start a program with its local ports under a policy")  \
+	X(help,    "list the subcommands, or show the usage of one")       \
+	X(version, "print the version")
+
+/* Gets its own name as argv[0]; returns the exit code. --help prints its usage on standard output. */
+typedef int command_main(int argc, char **argv);
+
+#define COMMAND_PROTOTYPE(name, words) command_main name##_main;
+COMMANDS(COMMAND_PROTOTYPE)
+#undef COMMAND_PROTOTYPE
+
+enum { EXIT_USAGE = 2 }; /* wrong usage or an invalid policy; `run` has codes of its own */
+
+#endif

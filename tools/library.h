@@ -1,0 +1,31 @@
+/* library.h - libportshim.so as `run` needs it: found, fit to be preloaded, and proved to be in. */
+#ifndef PORTSHIM_TOOLS_LIBRARY_H
+#define PORTSHIM_TOOLS_LIBRARY_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Finds the library with no setting needed: beside this program's own file, else in LIBDIR, else in ../lib
+ * from there; checks that it is a shared object for this machine and that LD_PRELOAD can name its path. False
+ * with the reason said. */
+bool library_find(char path[PATH_MAX]);
+
+/* The value of LD_PRELOAD that puts `path` first and keeps what `present` (may be NULL) names, without the
+ * library a second time: two of them in one process would each want to decide. To be freed; NULL when
+ * memory is out. */
+char *library_preload_list(const char *path, const char *present);
+
+/* Puts the library into LD_PRELOAD of this process's environment. False with the reason said. */
+bool library_preload(const char *path);
+
+/* Starts this program once more in the environment as it is now and asks it whether the library is in. False
+ * with the loader's reason said; a warning where the library is of another version. */
+bool library_prove(const char *path);
+
+/* The argument that library_prove() starts this program with, and what main() then does: one line on
+ * standard output if the library is loaded. */
+#define LIBRARY_REPORT "--report-library"
+int library_report(void);
+
+#endif

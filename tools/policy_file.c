@@ -1,0 +1,138 @@
+/* policy_file.c - loads a policy with the library's own parser and prints what it finds. */
+#define _GNU_SOURCE
+#include "tools/policy_file.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tools/message.h"
+
+/* The kernel's own default, where /proc does not tell. */
+#define _GNU_SOURCE
+static const struct port_range usual_range = { .lo = 32768, .hi = 60999 };
+
+static void finding_print(void *context, enum severity severity, int line, const char *words)
+{
+	struct policy_file *loaded = context;
+	const char *kind = severity == SEVERITY_ERROR ? "error" : "warning";
+	++*(severity == SEVERITY_ERROR ? &loaded->errors : &loaded->warnings);
+	if (line > 0)
+		fprintf(stderr, "%s:%d: %s: %s\n", loaded->name, line, kind, words);
+	else
+		fprintf(stderr, "%s: %s: %s\n", loaded->name, kind, words);
+}
+
+static void error_print(struct policy_file *loaded, const char *words)
+{
+	finding_print(loaded, SEVERITY_ERROR, 0, words);
+}
+
+static void world_read(struct policy_world *world, struct arena *arena)
+{
+	size_t length;
+	int error;
+	unsigned lo, hi;
+	const char *range = locate_read(arena, "/proc/sys/net/ipv4/ip_local_port_range", &length, &error);
+	world->kernel = usual_range;
+	if (range && sscanf(range, "%u %u", &lo, &hi) == 2 && lo <= hi && hi <= UINT16_MAX)
+		world->kernel = (struct port_range){ .lo = (uint16_t)lo, .hi = (uint16_t)hi };
+	world->passwd = locate_read(arena, "/etc/passwd", &length, &error);
+	world->group = locate_read(arena, "/etc/group", &length, &error);
+}
+
+/* A pipe could be read now, but not again by the program that is to be under it. */
+static bool is_regular(struct policy_file *loaded)
+{
+	struct stat status;
+	if (stat(loaded->from.path, &status) < 0)
+		error_print(loaded, errno == ENOENT ? "no such file; write it, or name another" : strerror(errno));
+	else if (!S_ISREG(status.st_mode))
+		error_print(loaded, "not a regular file; each program reads the policy for itself, so put it in a file");
+	else
+		return true;
+	return false;
+}
+
+static bool file_read(struct policy_file *loaded, const struct policy_world *world, struct arena *arena)
+{
+	size_t length = 0;
+	int error = 0;
+	if (!is_regular(loaded))
+		return false;
+	const char *text = locate_read(arena, loaded->from.path, &length, &error);
+	if (text)
+		return policy_read(&loaded->policy, text, length, world, finding_print, loaded);
+	error_print(loaded, error == -EFBIG ? "larger than a policy may be (16 MiB)" : strerror(-error));
+	return false;
+}
+
+/* As in the library: where this program itself runs with privileges, no variable of the user's counts. */
+static const char *variable(const char *name)
+{
+	return secure_getenv(name);
+}
+
+static void nothing_said(void)
+{
+	const char *config = variable("XDG_CONFIG_HOME"), *home = variable("HOME");
+	char own[PATH_MAX] = "the user's own folder (HOME is not set)";
+	if (config && config[0] != '\0')
+		snprintf(own, sizeof(own), "%s/portshim/portshim.conf", config);
+	else if (home && home[0] != '\0')
+		snprintf(own, sizeof(own), "%s/.config/portshim/portshim.conf", home);
+	say_error("no policy: neither PORTSHIM_PORTS nor PORTSHIM_CONF is set, and there is nothing at %s nor at "
+	          "/etc/portshim.conf; name ports with --ports or a file with --config", own);
+}
+
+/* Fills `from` and `name`; false, with the reason said, if there is no policy. */
+static bool choose(struct policy_file *loaded, const char *file, const char *ports)
+{
+	struct location *from = &loaded->from;
+	if (file) {
+		from->found = FOUND_FILE;
+		loaded->name = file;
+		if (snprintf(from->path, sizeof(from->path), "%s", file) < (int)sizeof(from->path))
+			return true;
+		error_print(loaded, strerror(ENAMETOOLONG));
+		return false;
+	}
+	if (ports) {
+		*from = (struct location){ .found = FOUND_PORTS, .ports = ports };
+		loaded->name = "--ports";
+		return true;
+	}
+	locate_policy(from, variable);
+	if (from->found == FOUND_NOTHING)
+		nothing_said();
+	else if (from->found == FOUND_PORTS)
+		loaded->name = "PORTSHIM_PORTS";
+	else
+		loaded->name = from->path[0] ? from->path : "PORTSHIM_CONF"; /* empty, or longer than a path can be */
+	return from->found != FOUND_NOTHING;
+}
+
+bool policy_file_load(struct policy_file *loaded, const char *file, const char *ports)
+{
+	struct policy_world world = { .passwd = NULL };
+	struct arena arena = { .chunks = NULL };
+	memset(loaded, 0, sizeof(*loaded));
+	if (!choose(loaded, file, ports))
+		return false;
+	world_read(&world, &arena);
+	bool valid;
+	if (loaded->from.found == FOUND_PORTS)
+		valid = policy_from_ports(&loaded->policy, loaded->from.ports, &world, finding_print, loaded);
+	else
+		valid = file_read(loaded, &world, &arena);
+	arena_free(&arena);
+	return valid;
+}
+
+void policy_file_free(struct policy_file *loaded)
+{
+	policy_free(&loaded->policy);
+}
