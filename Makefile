@@ -63,7 +63,8 @@ include tests/tests.mk
 deps:
 	@tools/packaging/deps.sh
 
-demo: deps
+demo:
+	@tools/packaging/deps.sh demo
 	@$(MAKE) --no-print-directory all $(BUILD)/tests/probes/show_peer
 	@tools/demo.sh $(BUILD)
 

@@ -146,7 +146,7 @@ void reading_value(void *context, const char *name, const char *value, int line,
 
 	if (!continued)
 		value_begin(reading, name, line);
-	if (!reading->open)
+	if (!reading->open || reading->taking.no_memory)
 		return;
 	if (reading->open->list)
 		list_add(reading, value, line, more);

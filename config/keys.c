@@ -157,7 +157,8 @@ static bool take_ports(struct taking *taking, const struct item *item, uint32_t 
 	if (!good || !taking->ports)
 		return false;
 	good = ports_end(taking->ports, &taking->rule->ports, taking->arena, value_complain(taking, NULL));
-	if (!good)
+	taking->no_memory = taking->no_memory || (!good && taking->rule->ports.intervals);
+	if (!good && !taking->no_memory)
 		findings_add(taking->findings, SEVERITY_ERROR, item->line);
 	return good;
 }

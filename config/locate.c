@@ -1,7 +1,6 @@
 /* locate.c - where the policy of a process is, and how a file is read without stdio and without malloc.
  *
- * Files are opened, read and closed by raw system calls: libc's functions are cancellation points, and close() is
- * a name that the library itself interposes. */
+ * Files are opened, read and closed by raw system calls: libc's functions are cancellation points. */
 #include "locate.h"
 
 #include <errno.h>
@@ -165,4 +164,23 @@ char *locate_read(struct arena *arena, const char *path, size_t *length, int *er
 		bytes = read_all(fd, arena, room, length, error);
 	syscall(SYS_close, fd);
 	return bytes;
+}
+
+const char *locate_error_words(int error)
+{
+	switch (error) {
+	case -ENOENT:
+	case -ENOTDIR:
+		return "no such file; write it, or name another";
+	case -EACCES:
+	case -EPERM:
+		return "may not be read by this user; make it readable, or name another";
+	case -EFBIG:
+		return "larger than a policy may be (16 MiB)";
+	case -EISDIR:
+		return "a folder; name the file in it";
+	case -ENOMEM:
+		return "out of memory";
+	}
+	return "cannot be read; name a regular file";
 }

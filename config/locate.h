@@ -29,4 +29,7 @@ void locate_policy(struct location *location, variable_lookup *lookup);
  * (-EFBIG if larger, -EISDIR, -ENOMEM, what open(2) and read(2) say). Works on /proc. Opens with O_CLOEXEC and closes. */
 char *locate_read(struct arena *arena, const char *path, size_t *length, int *error);
 
+/* What such an error means to whoever wrote the policy, and what to do. */
+const char *locate_error_words(int error);
+
 #endif

@@ -55,7 +55,8 @@ struct ports_builder *ports_begin(struct ports_builder *again, struct port_range
 
 bool ports_add(struct ports_builder *builder, const char *item, struct text *why);
 
-/* *set from what was added, its intervals in `arena`. False if that is no port at all. */
+/* *set from what was added, its intervals in `arena`. False if that is no port at all, or with set->intervals > 0
+ * if memory is out. */
 bool ports_end(struct ports_builder *builder, struct port_set *set, struct arena *arena, struct text *why);
 
 /* Names of the ranges that `ports =` knows, one after the other; NULL behind the last. */

@@ -9,13 +9,15 @@
 
 #include "suggest.h"
 
+/* Three maps of 64 ports each, side by side: a small set touches one page of memory. */
+enum map { MAP_PLAIN, MAP_NAMED, MAP_EXCLUDED, MAPS };
 #define WORDS (65536 / 64)
 
 struct ports_builder {
-	uint64_t plain[WORDS], named[WORDS], excluded[WORDS];
-	uint32_t first, last; /* the words of the maps that were touched: first..last */
 	struct port_range kernel;
 	bool uses_kernel;
+	uint32_t first, last; /* the words of the maps that were touched: first..last */
+	uint64_t word[WORDS][MAPS];
 };
 
 static const struct range_name {
@@ -46,24 +48,27 @@ const char *ports_range_name(size_t index)
 struct ports_item {
 	struct ports_builder *builder;
 	struct text *why;
-	uint64_t *map;      /* excluded or NULL: not yet known which */
+	bool excluded;      /* with a '!' */
 	const char *words;  /* without the '!' */
 	size_t length;      /* of the range alone: what `slice` follows is behind */
 };
 
-static void map_add(struct ports_builder *builder, uint64_t *map, uint32_t lo, uint32_t hi)
+/* The ports lo..hi into a map, or into that of the excluded ones if the item says so. */
+static void add_ports(const struct ports_item *item, enum map map, uint32_t lo, uint32_t hi)
 {
+	struct ports_builder *builder = item->builder;
+
+	if (item->excluded)
+		map = MAP_EXCLUDED;
 	if (lo / 64 < builder->first)
 		builder->first = lo / 64;
 	if (hi / 64 > builder->last)
 		builder->last = hi / 64;
-	for (uint32_t port = lo; port <= hi; port++) {
-		if (port % 64 == 0 && hi - port >= 63) {
-			map[port / 64] = ~0ULL;
-			port += 63;
-		} else {
-			map[port / 64] |= 1ULL << port % 64;
-		}
+	for (uint32_t i = lo / 64; i <= hi / 64; i++) {
+		uint64_t from = i == lo / 64 ? ~0ULL << lo % 64 : ~0ULL;
+		uint64_t to = i == hi / 64 ? ~0ULL >> (63 - hi % 64) : ~0ULL;
+
+		builder->word[i][map] |= from & to;
 	}
 }
 
@@ -95,8 +100,8 @@ static bool cut_slice(const struct ports_item *item, const char *slice, uint32_t
 	return true;
 }
 
-/* Adds lo..hi, or the slice of it that the item asks for, to the map. */
-static bool add_range(const struct ports_item *item, uint64_t *map, uint32_t lo, uint32_t hi)
+/* Adds lo..hi, or the slice of it that the item asks for. */
+static bool add_range(const struct ports_item *item, enum map map, uint32_t lo, uint32_t hi)
 {
 	const char *rest = item->words + item->length;
 
@@ -106,7 +111,7 @@ static bool add_range(const struct ports_item *item, uint64_t *map, uint32_t lo,
 		if (!cut_slice(item, rest + strspn(rest, " \t"), &lo, &hi))
 			return false;
 	}
-	map_add(item->builder, item->map ? item->map : map, lo, hi);
+	add_ports(item, map, lo, hi);
 	return true;
 }
 
@@ -115,9 +120,9 @@ static bool add_named(const struct ports_item *item, const struct range_name *ra
 	struct ports_builder *builder = item->builder;
 
 	if (range->hi)
-		return add_range(item, builder->named, range->lo, range->hi);
+		return add_range(item, MAP_NAMED, range->lo, range->hi);
 	builder->uses_kernel = true;
-	return add_range(item, builder->named, builder->kernel.lo, builder->kernel.hi);
+	return add_range(item, MAP_NAMED, builder->kernel.lo, builder->kernel.hi);
 }
 
 static bool suggest_order(const struct ports_item *item, uint64_t lo, uint64_t hi)
@@ -151,12 +156,12 @@ static bool add_numbers(const struct ports_item *item)
 		return suggest_order(item, lo, hi);
 	if (lo == 0 || hi == 0)
 		return refuse(item, "has port 0, which is none; write ports from 1 on");
-	return add_range(item, item->builder->plain, (uint32_t)lo, (uint32_t)hi);
+	return add_range(item, MAP_PLAIN, (uint32_t)lo, (uint32_t)hi);
 }
 
 /* RFC 7597, section 5.1: a port is a bits of index, k of the set's id, m = 16 - a - k of rest. With a > 0 the index
  * 0 is left out, with its well-known ports; with a == 0 only port 0 is. */
-static void add_psid_ports(struct ports_builder *builder, uint64_t *map, unsigned int a, unsigned int k, uint32_t id)
+static void add_psid_ports(const struct ports_item *item, unsigned int a, unsigned int k, uint32_t id)
 {
 	unsigned int m = 16 - a - k;
 
@@ -164,7 +169,7 @@ static void add_psid_ports(struct ports_builder *builder, uint64_t *map, unsigne
 		uint32_t lo = index << (16 - a) | id << m, hi = lo + (1U << m) - 1;
 
 		if (hi)
-			map_add(builder, map, lo ? lo : 1, hi);
+			add_ports(item, MAP_PLAIN, lo ? lo : 1, hi);
 	}
 }
 
@@ -188,8 +193,7 @@ static bool add_psid(const struct ports_item *item)
 		text_add_number(item->why, (1U << part[1]) - 1);
 		return false;
 	}
-	add_psid_ports(item->builder, item->map ? item->map : item->builder->plain, (unsigned int)part[0],
-	               (unsigned int)part[1], (uint32_t)part[2]);
+	add_psid_ports(item, (unsigned int)part[0], (unsigned int)part[1], (uint32_t)part[2]);
 	return true;
 }
 
@@ -237,7 +241,7 @@ bool ports_add(struct ports_builder *builder, const char *words, struct text *wh
 	struct ports_item item = { .builder = builder, .why = why, .words = words };
 
 	if (*words == '!') {
-		item.map = builder->excluded;
+		item.excluded = true;
 		item.words += 1 + strspn(words + 1, " \t");
 	}
 	if (!*item.words)
@@ -257,7 +261,7 @@ bool ports_add(struct ports_builder *builder, const char *words, struct text *wh
 static void clear(struct ports_builder *builder)
 {
 	for (uint32_t word = builder->first; word <= builder->last; word++)
-		builder->plain[word] = builder->named[word] = builder->excluded[word] = 0;
+		memset(builder->word[word], 0, sizeof(builder->word[word]));
 }
 
 struct ports_builder *ports_begin(struct ports_builder *again, struct port_range kernel, struct arena *arena)
@@ -275,69 +279,87 @@ struct ports_builder *ports_begin(struct ports_builder *again, struct port_range
 	return again;
 }
 
-/* 0: not in the set, 1: by number, 2: by name only. */
-static unsigned int kind_of(const struct ports_builder *builder, uint32_t port)
-{
-	uint64_t bit = 1ULL << port % 64;
+/* What is left of a word when the excluded ports are out: by number, and by name only. */
+struct left {
+	uint64_t plain, named;
+};
 
-	if (builder->excluded[port / 64] & bit)
-		return 0;
-	if (builder->plain[port / 64] & bit)
-		return 1;
-	return builder->named[port / 64] & bit ? 2 : 0;
+static struct left left_of(const uint64_t word[MAPS])
+{
+	uint64_t plain = word[MAP_PLAIN] & ~word[MAP_EXCLUDED];
+
+	return (struct left){ plain, word[MAP_NAMED] & ~word[MAP_EXCLUDED] & ~plain };
 }
 
-/* Whether the 64 ports of a word are all alike, so that they need no look one by one. */
-static bool word_is_uniform(const struct ports_builder *builder, uint32_t word)
+/* How many intervals there will be: the ports that are in a map and whose lower neighbour is not. */
+static uint32_t count_intervals(const struct ports_builder *builder)
 {
-	uint64_t out = builder->excluded[word], plain = builder->plain[word] & ~out,
-	         named = builder->named[word] & ~out & ~plain;
+	struct left before = { 0, 0 };
+	int n = 0;
 
-	return (plain == 0 || plain == ~0ULL) && (named == 0 || named == ~0ULL);
-}
+	for (uint32_t i = builder->first; i <= builder->last; i++) {
+		struct left left = left_of(builder->word[i]);
 
-/* Walks the maps; writes intervals where `to` is not NULL. Returns how many there are. */
-static uint32_t read_off(const struct ports_builder *builder, struct port_interval *to, uint32_t *count)
-{
-	uint32_t n = 0, total = 0, start = 0, port = builder->first * 64, end = builder->last * 64 + 64;
-	unsigned int kind = 0;
+		uint64_t plain = left.plain & ~(left.plain << 1 | before.plain >> 63);
+		uint64_t named = left.named & ~(left.named << 1 | before.named >> 63);
 
-	while (port <= end) {
-		unsigned int here = port < end ? kind_of(builder, port) : 0;
-
-		if (here != kind && kind) {
-			if (to)
-				to[n] = (struct port_interval){ (uint16_t)start, (uint16_t)(port - 1), total, kind == 2 };
-			n++;
-			total += port - start;
-		}
-		if (here != kind) {
-			kind = here;
-			start = port;
-		}
-		port += port < end && port % 64 == 0 && word_is_uniform(builder, port / 64) ? 64 : 1;
+		before = left;
+		if (plain | named) /* seldom */
+			n += __builtin_popcountll(plain) + __builtin_popcountll(named);
 	}
-	*count = total;
-	return n;
+	return (uint32_t)n;
+}
+
+/* Intervals from front to back; the last one may still grow. */
+struct writer {
+	struct port_interval *interval;
+	uint32_t n, count; /* intervals, and ports in them */
+};
+
+static void write_port(struct writer *to, uint32_t port, uint32_t ports, bool named)
+{
+	const struct port_interval *last = to->n ? &to->interval[to->n - 1] : NULL;
+
+	if (!last || last->hi + 1U != port || last->named != named)
+		to->interval[to->n++] = (struct port_interval){ .lo = (uint16_t)port, .before = to->count, .named = named };
+	to->interval[to->n - 1].hi = (uint16_t)(port + ports - 1);
+	to->count += ports;
+}
+
+static uint32_t write_intervals(const struct ports_builder *builder, struct port_interval *interval)
+{
+	struct writer to = { interval, 0, 0 };
+
+	for (uint32_t i = builder->first; i <= builder->last; i++) {
+		struct left left = left_of(builder->word[i]);
+
+		if (left.plain == ~0ULL || left.named == ~0ULL) { /* most words of a large range are like this */
+			write_port(&to, i * 64, 64, left.named);
+			continue;
+		}
+		for (uint64_t rest = left.plain | left.named; rest; rest &= rest - 1) {
+			unsigned int bit = (unsigned int)__builtin_ctzll(rest);
+
+			write_port(&to, i * 64 + bit, 1, left.named >> bit & 1);
+		}
+	}
+	return to.count;
 }
 
 bool ports_end(struct ports_builder *builder, struct port_set *set, struct arena *arena, struct text *why)
 {
-	struct port_interval *interval;
-	uint32_t count, n = read_off(builder, NULL, &count);
+	uint32_t n = count_intervals(builder);
+	struct port_interval *interval = n ? arena_alloc(arena, n * sizeof(*interval)) : NULL;
 
-	*set = (struct port_set){ .uses_kernel = builder->uses_kernel };
-	if (n == 0) {
-		text_add(why, "the set is empty: every port that it names is excluded; write at least one that is not");
-		return false;
-	}
-	interval = arena_alloc(arena, n * sizeof(*interval));
-	if (!interval) {
+	*set = (struct port_set){ .uses_kernel = builder->uses_kernel, .intervals = n };
+	if (n == 0)
+		text_add(why, "the set is empty, since every port is excluded again; write at least one that is not");
+	else if (!interval)
 		text_add(why, "out of memory");
+	if (!interval)
 		return false;
-	}
-	set->intervals = read_off(builder, interval, &set->count);
 	set->interval = interval;
+	set->count = write_intervals(builder, interval);
 	return true;
 }
 

@@ -168,9 +168,7 @@ static bool check_section(struct reader *reader, struct span words, struct span 
 
 static bool check_key(struct reader *reader, struct span words, struct span key)
 {
-	const char *colon = find(key, ':');
-
-	if (colon && colon > key.at)
+	if (find(key, ':'))
 		return refuse_quoting(reader, words, " has a ':' before the '='; write KEY = VALUE");
 	if (!key.length)
 		return refuse_quoting(reader, words, " has no key before the '='; write KEY = VALUE");

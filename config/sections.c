@@ -9,7 +9,7 @@ void reading_section_end(struct reading *reading)
 {
 	struct taking *taking = &reading->taking;
 
-	if (reading->section == SECTION_RULE && reading->draft)
+	if (reading->section == SECTION_RULE && reading->draft && !taking->no_memory)
 		whole_rule(taking, &reading->given);
 	if (reading->section)
 		whole_not_yet(taking, &reading->given);
@@ -126,6 +126,8 @@ void reading_section(void *context, const char *name, bool good, int line)
 	const char *rest = name + word + strspn(name + word, " \t");
 
 	reading_section_end(reading);
+	if (reading->taking.no_memory) /* that is said in the end, and nothing that only follows from it */
+		return;
 	if (word == 4 && memcmp(name, "rule", 4) == 0) {
 		if (good && !*rest)
 			findings_error(&reading->findings, line, "the rule has no name; write [rule NAME]");

@@ -198,7 +198,8 @@ static bool meets_itself(struct attempt *a, const struct candidate *c)
 
 static bool can_be_late(const struct attempt *a)
 {
-	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT;
+	/* A port taken late is shared between destinations; `share = never` has it bound. */
+	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT && a->rule->share != SHARE_NEVER;
 }
 
 /* A late port needs the address on the socket before: that of `source`, or the program's own if it was lost. */

@@ -42,8 +42,10 @@ static void step(struct choice *choice)
 {
 	uint32_t count = choice->set->count;
 
+	if (count < 2)
+		return;
 	if (choice->stride == 0) {
-		choice->stride = count > 1 ? 1 + random_below(count - 1) : 1;
+		choice->stride = 1 + random_below(count - 1);
 		while (common_divisor(count, choice->stride) != 1) /* ends at count - 1 */
 			choice->stride++;
 	}

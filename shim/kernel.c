@@ -9,9 +9,8 @@
 
 #include "config/arena.h"
 #include "config/locate.h"
-#include "config/text.h"
+#include "config/world.h"
 
-#define RANGE_FILE "/proc/sys/net/ipv4/ip_local_port_range"
 #define RESERVED_FILE "/proc/sys/net/ipv4/ip_local_reserved_ports"
 #define SECOND 1000000000u
 
@@ -36,18 +35,6 @@ static int32_t next_number(const char **at)
 	return number;
 }
 
-static bool parse_range(struct kernel *kernel, const char *words)
-{
-	int32_t lo = next_number(&words);
-	int32_t hi = next_number(&words);
-
-	if (lo < 1 || hi < lo || hi > 65535)
-		return false;
-	kernel->ephemeral.lo = (uint16_t)lo;
-	kernel->ephemeral.hi = (uint16_t)hi;
-	return true;
-}
-
 /* "8080,9148-9150": numbers and ranges, as the kernel prints them. */
 static void parse_reserved(struct kernel *kernel, const char *words)
 {
@@ -63,14 +50,19 @@ static bool look(struct kernel *kernel)
 	struct arena arena = { 0 };
 	size_t length;
 	int error;
-	const char *words = locate_read(&arena, RANGE_FILE, &length, &error);
-	bool known = words && parse_range(kernel, words);
+	bool known = world_range(&kernel->ephemeral, &arena);
+	const char *words = locate_read(&arena, RESERVED_FILE, &length, &error);
 
-	words = locate_read(&arena, RESERVED_FILE, &length, &error);
 	if (words)
 		parse_reserved(kernel, words);
 	arena_free(&arena);
 	return known;
+}
+
+static bool same(const struct kernel *a, const struct kernel *b)
+{
+	return a->ephemeral.lo == b->ephemeral.lo && a->ephemeral.hi == b->ephemeral.hi &&
+	       memcmp(a->reserved, b->reserved, sizeof(a->reserved)) == 0;
 }
 
 /* Reads the settings; what is new is published, unless somebody else just did. */
@@ -80,7 +72,7 @@ static void renew(const struct kernel *old)
 
 	if (kernel == MAP_FAILED)
 		return;
-	if (!look(kernel) || memcmp(kernel, old, sizeof(*kernel)) == 0 ||
+	if (!look(kernel) || same(kernel, old) ||
 	    !atomic_compare_exchange_strong(&current, &old, kernel))
 		munmap(kernel, sizeof(*kernel));
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/locate.h"
+#include "config/world.h"
 #include "kernel.h"
 #include "log.h"
 
@@ -79,11 +80,7 @@ static bool read_file(struct making *making)
 	session->text = locate_read(&session->arena, making->location.path, &session->text_length, &error);
 	if (session->text)
 		return true;
-	hear(findings, SEVERITY_ERROR, 0,
-	     error == -ENOENT ? "no such file; write it, or name another with PORTSHIM_CONF" :
-	     error == -EACCES ? "may not be read by this user; make it readable, or name another with PORTSHIM_CONF" :
-	     error == -EFBIG  ? "larger than a policy may be (16 MiB)" :
-	                        "cannot be read");
+	hear(findings, SEVERITY_ERROR, 0, locate_error_words(error));
 	return false;
 }
 
@@ -111,14 +108,11 @@ static bool read_words(struct making *making)
 /* From words to rules that concern this process, by what the kernel's range is now. */
 static bool compile(struct session *session, struct findings *findings)
 {
-	size_t length;
-	int error;
-	struct policy_world world = {
-		.kernel = kernel_now()->ephemeral,
-		.passwd = locate_read(&session->arena, "/etc/passwd", &length, &error),
-		.group = locate_read(&session->arena, "/etc/group", &length, &error),
-	};
-	bool read = session->ports ?
+	struct policy_world world;
+	bool read;
+
+	world_read(&world, &session->arena);
+	read = session->ports ?
 		policy_from_ports(&session->policy, session->ports, &world, hear, findings) :
 		policy_read(&session->policy, session->text, session->text_length, &world, hear, findings);
 

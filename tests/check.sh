@@ -4,7 +4,11 @@
 set -eu
 
 build=$1
-flags="-std=gnu11 -I. -DPORTSHIM_VERSION=\"$2\" -DLIBDIR=\"/usr/local/lib\""
+version=-DPORTSHIM_VERSION=\"$2\"
+libdir='-DLIBDIR="/usr/local/lib"'
+with_flags() { # COMMAND ARGUMENT... FLAG...
+	"$@" -std=gnu11 -I. "$version" "$libdir"
+}
 
 echo "== exported names are those of the table, and no object calls a hooked name"
 sed -n 's/^\([a-zA-Z_0-9]*\);$/\1/p' "$build/exports.map" | sort >"$build/exports.expected"
@@ -20,7 +24,9 @@ if [ -s "$build/hooked.calls" ]; then
 fi
 
 echo "== the library needs libc alone"
-! readelf -d "$build/libportshim.so" | grep NEEDED | grep -v 'libc\.so\|ld-linux'
+if readelf -d "$build/libportshim.so" | grep NEEDED | grep -v 'libc\.so\|ld-linux'; then
+	exit 1
+fi
 
 echo "== neither malloc nor stdio in what runs inside a program"
 for object in "$build"/shim/*.o "$build"/config/*.o; do
@@ -35,24 +41,20 @@ fi
 
 echo "== clang accepts it as gcc does"
 for source in config/*.c shim/*.c tools/*.c; do
-	# shellcheck disable=SC2086 # a list of words
-	clang $flags -O2 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror -fsyntax-only "$source"
+	with_flags clang -O2 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror -fsyntax-only "$source"
 done
 
 echo "== gcc -fanalyzer"
 for source in config/*.c shim/*.c tools/*.c; do
-	# shellcheck disable=SC2086
-	gcc $flags -O1 -fanalyzer -Werror -Wno-analyzer-fd-leak -c -o /dev/null "$source"
+	with_flags gcc -O1 -fanalyzer -Werror -Wno-analyzer-fd-leak -c -o /dev/null "$source"
 done
 
 echo "== cppcheck"
-# shellcheck disable=SC2086
 cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,performance,portability \
-	--suppress=missingInclude -D__linux__ $flags config shim tools
+	--suppress=missingInclude -D__linux__ -I. "$version" "$libdir" config shim tools
 
 echo "== clang-tidy"
-# shellcheck disable=SC2086
-clang-tidy --quiet --warnings-as-errors='*' config/*.c shim/*.c tools/*.c -- $flags 2>/dev/null
+with_flags clang-tidy --quiet --warnings-as-errors='*' config/*.c shim/*.c tools/*.c -- 2>/dev/null
 
 echo "== shell scripts and man pages"
 shellcheck .ci/run tests/*.sh tools/*.sh tools/packaging/*.sh
@@ -61,4 +63,6 @@ for page in tools/man/*.[157]; do
 done
 
 echo "== no file over 700 lines"
-! git ls-files '*.c' '*.h' '*.def' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 700' | grep .
+if git ls-files '*.c' '*.h' '*.def' '*.sh' | xargs wc -l | awk '$2 != "total" && $1 > 700' | grep .; then
+	exit 1
+fi

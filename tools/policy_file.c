@@ -9,11 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "config/world.h"
 #include "tools/message.h"
-
-/* The kernel's own default, where /proc does not tell. */
-#define _GNU_SOURCE
-static const struct port_range usual_range = { .lo = 32768, .hi = 60999 };
 
 static void finding_print(void *context, enum severity severity, int line, const char *words)
 {
@@ -31,25 +28,12 @@ static void error_print(struct policy_file *loaded, const char *words)
 	finding_print(loaded, SEVERITY_ERROR, 0, words);
 }
 
-static void world_read(struct policy_world *world, struct arena *arena)
-{
-	size_t length;
-	int error;
-	unsigned lo, hi;
-	const char *range = locate_read(arena, "/proc/sys/net/ipv4/ip_local_port_range", &length, &error);
-	world->kernel = usual_range;
-	if (range && sscanf(range, "%u %u", &lo, &hi) == 2 && lo <= hi && hi <= UINT16_MAX)
-		world->kernel = (struct port_range){ .lo = (uint16_t)lo, .hi = (uint16_t)hi };
-	world->passwd = locate_read(arena, "/etc/passwd", &length, &error);
-	world->group = locate_read(arena, "/etc/group", &length, &error);
-}
-
 /* A pipe could be read now, but not again by the program that is to be under it. */
 static bool is_regular(struct policy_file *loaded)
 {
 	struct stat status;
 	if (stat(loaded->from.path, &status) < 0)
-		error_print(loaded, errno == ENOENT ? "no such file; write it, or name another" : strerror(errno));
+		error_print(loaded, locate_error_words(-errno));
 	else if (!S_ISREG(status.st_mode))
 		error_print(loaded, "not a regular file; each program reads the policy for itself, so put it in a file");
 	else
@@ -66,7 +50,7 @@ static bool file_read(struct policy_file *loaded, const struct policy_world *wor
 	const char *text = locate_read(arena, loaded->from.path, &length, &error);
 	if (text)
 		return policy_read(&loaded->policy, text, length, world, finding_print, loaded);
-	error_print(loaded, error == -EFBIG ? "larger than a policy may be (16 MiB)" : strerror(-error));
+	error_print(loaded, locate_error_words(error));
 	return false;
 }
 

@@ -33,6 +33,18 @@ Test(rules, never_connects_to_itself)
 	}
 }
 
+/* Inside the ephemeral range too, a port serves one connection and no other destination. */
+Test(rules, share_never)
+{
+	struct run run = { .policy = "[rule r]\nports = 40500\nshare = never\n" };
+
+	own();
+	server_tcp("127.0.0.1", 6000);
+	run_steps(&run, "socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0", "socket 1 tcp4", "connect 1 127.0.0.1 6000", NULL);
+	cr_assert_eq(port_of(&run, "name 0"), 40500);
+	cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 6000"), "-1 EADDRNOTAVAIL");
+}
+
 /* The destination's own port is left out on this machine's addresses, and only there. */
 Test(rules, the_destinations_port_among_others)
 {

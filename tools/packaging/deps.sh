@@ -1,19 +1,23 @@
 #!/bin/sh
-# Installs what is missing to build, show and test portshim on Debian and its kin. Says so, and stops where there is
-# no apt-get or no root.
+# Installs what is missing on Debian and its kin; says so, and stops where there is no apt-get or no root.
+# `tools/packaging/deps.sh demo`: to build portshim and to show it; without an argument: to test it as well.
 set -eu
 
 build='gcc libc6-dev make libinih-dev'
-tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iproute2 nftables curl wget netcat-openbsd
+tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iproute2 nftables wget netcat-openbsd
 	openssh-client openssh-server python3 perl redis-server redis-tools postgresql-client git less'
 
+demo='curl'
+
 missing=
-for package in $build $tests; do
+wanted="$build $demo"
+[ "${1:-}" = demo ] || wanted="$wanted $tests"
+for package in $wanted; do
 	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
 	[ "$state" = installed ] || missing="$missing $package"
 done
 # Any Java compiler will do; the headless JDK is what is installed where there is none.
-command -v javac >/dev/null 2>&1 || missing="$missing default-jdk-headless"
+[ "${1:-}" = demo ] || command -v javac >/dev/null 2>&1 || missing="$missing default-jdk-headless"
 [ -n "$missing" ] || exit 0
 
 echo "portshim: missing:$missing"

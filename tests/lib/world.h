@@ -1,0 +1,58 @@
+/* world.h - what the stories need beside harness.h: programs under the command itself, servers that are programs, two
+ * hosts joined by a wire, a folder for files. world_leave() stops and removes what is left of it all. */
+#ifndef PORTSHIM_TESTS_WORLD_H
+#define PORTSHIM_TESTS_WORLD_H
+
+#include "tests/lib/harness.h"
+
+#define PYTHON "/usr/bin/python3" /* the one in PATH may be a wrapper */
+
+/* The kernel's own ephemeral range in a world, and the ports of it that no rule of a story names. */
+#define EPHEMERAL "40000 40999"
+#define is_ephemeral(port) ((port) >= 40000 && (port) <= 40999)
+
+/* A network of the test's own with that range; no proxies in the environment. Unlike net_own(), an ordinary user is
+ * root in it. For the .init and .fini of a suite. */
+void world_enter(void);
+void world_leave(void);
+
+/* --- two hosts: the test and what it starts stay on the near one --- */
+
+#define NEAR4 "10.99.0.1"
+#define FAR4 "10.99.0.2"
+#define NEAR6 "fd00:99::1"
+#define FAR6 "fd00:99::2"
+
+void wire_lay(void);
+/* As server_tcp() and server_udp(), on the far host. */
+int far_tcp(const char *address, int port);
+int far_udp(const char *address, int port);
+
+/* --- servers within the test --- */
+
+/* The next client is read from once, told `reply` and hung up on. The port that it came from. */
+int answer_tcp(int listener, const char *reply);
+int answer_udp(int fd, const char *reply);
+/* Whether no connection and no datagram is waiting. */
+bool nobody_came(int fd);
+
+/* --- programs --- */
+
+/* As run_start() and run_program(), but by `portshim run`, with the policy of the run; bare where the run says so. */
+void story_start(struct run *run, const char *const argv[]);
+void story_run(struct run *run, const char *const argv[]);
+/* A line of sh(1), bare, that must succeed. */
+void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Starts a server and waits until it listens on the port. It ends with daemon_stop(), or at the latest with the test. */
+void daemon_start(struct run *run, const char *const argv[], int port);
+void daemon_stop(struct run *run);
+
+/* --- files --- */
+
+/* The path of a name in the test's own folder; one of a few static buffers. */
+const char *file_path(const char *name);
+/* The same, of a file written there. */
+const char *file_make(const char *name, const char *text);
+
+#endif
