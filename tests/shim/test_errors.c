@@ -118,6 +118,25 @@ Test(errors, ipv6_switched_off)
 	cr_assert_str_empty(run.err, "not \"none is free\": %s", run.err);
 }
 
+/* A firewall's refusal is the result, at once: no other port is tried for it. */
+Test(errors, firewall)
+{
+	static const char *const nft[] = { "/usr/sbin/nft",
+		"add table inet t; add chain inet t o { type filter hook output priority 0; };"
+		"add rule inet t o udp dport 9 drop; add rule inet t o tcp dport 9 reject with tcp reset", NULL };
+	struct run rules = { .bare = true };
+	struct run run = { .policy = "[rule r]\nports = 20000-20001\n" };
+
+	own();
+	run_program(&rules, nft);
+	cr_assert(exited(&rules, 0), "%s", rules.err);
+	SAME("socket 0 udp4", "sendto 0 127.0.0.1 9", "sendmsg 0 127.0.0.1 9", "socket 1 tcp4", "connect 1 127.0.0.1 9",
+	     "socket 2 nbtcp4", "connect 2 127.0.0.1 9");
+	run_steps(&run, "socket 0 udp4", "sendto 0 127.0.0.1 9", "socket 1 tcp4", "connect 1 127.0.0.1 9", NULL);
+	cr_assert_str_eq(result_of(&run, "sendto 0 127.0.0.1 9"), "-1 EPERM");
+	cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 9"), "-1 ECONNREFUSED");
+}
+
 /* Sockets that have no ports, and calls on them. */
 Test(errors, other_families)
 {

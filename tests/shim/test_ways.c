@@ -256,6 +256,20 @@ Test(ways, bind_and_listen)
 	cr_assert_str_eq(strtok((char *)result_of(&run, "name 0"), " "), "127.0.0.1");
 }
 
+/* UDP-Lite goes the way of UDP. A rule for one protocol does not concern the other. */
+Test(ways, udplite)
+{
+	struct run run = { .policy = "[rule r]\nprotocol = udplite\nports = 20000-20009\n" };
+
+	net_own();
+	net_set("net/ipv4/ip_local_port_range", RANGE);
+	run_steps(&run, "socket 0 udplite4", "connect 0 127.0.0.1 9", "name 0", "socket 1 udplite4", "bind 1 127.0.0.1 0", "name 1",
+	          "socket 2 udp4", "connect 2 127.0.0.1 9", "name 2", NULL);
+	cr_assert(port_of(&run, "name 0") >= OUTSIDE && port_of(&run, "name 0") <= OUTSIDE + 9, "%s", run.out);
+	cr_assert(port_of(&run, "name 1") >= OUTSIDE && port_of(&run, "name 1") <= OUTSIDE + 9, "%s", run.out);
+	cr_assert_geq(port_of(&run, "name 2"), 40000);
+}
+
 Test(ways, bindresvport)
 {
 	struct run run = { .policy = policy_of(OUTSIDE, OUTSIDE + 3) };
