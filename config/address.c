@@ -234,7 +234,7 @@ static bool masked_already(struct target *target, unsigned int prefix, struct te
 	return false;
 }
 
-/* Calls to 0.0.0.0 and :: go to loopback, and are taken as such before any rule is asked: such an item never matches. */
+/* Calls to 0.0.0.0 and :: go to loopback and are taken as such before any rule is asked: this would never match. */
 static bool not_unspecified(const struct target *target, unsigned int prefix, struct text *why)
 {
 	bool ipv4 = target->net.family == FAMILY_IPV4;

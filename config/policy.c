@@ -68,7 +68,9 @@ static bool reading_finish(struct reading *reading, struct policy *policy)
 bool policy_read(struct policy *policy, const char *text, size_t length, const struct policy_world *world,
                  policy_listener *listener, void *context)
 {
-	static const struct read_events events = { .section = reading_section, .value = reading_value, .refused = reading_refused };
+	static const struct read_events events = {
+		.section = reading_section, .value = reading_value, .refused = reading_refused
+	};
 	struct reading *reading = reading_start(world, listener, context);
 
 	*policy = (struct policy){ 0 };

@@ -5,7 +5,8 @@
  *   read.c     raw lines -> inih -> (section, key, value, line), with everything that inih would cut,
  *              merge or mistake refused first;
  *   keys.c     one function for each key of the format, which checks the value and fills the rule;
- *   policy.c   the frame: sections, rules in file order, what only a whole rule can show to be wrong.
+ *   policy.c   the frame, with sections.c (rules in file order), collect.c (a key's value from its lines) and
+ *              whole.c (what only a whole rule can show to be wrong).
  *
  * The result is immutable and lives in one arena. For one process, narrow.c then drops the rules whose
  * conditions on the process (program, command, environment, cgroup) do not hold and lays the others out as

@@ -31,7 +31,7 @@ struct port_range {
 	uint16_t lo, hi;
 };
 
-/* The port at `index` (0 <= index < set->count), in ascending order. *named as in the interval. */
+/* The port at `index` (0 <= index < set->count), in ascending order. *named (unless NULL) as in the interval. */
 uint16_t ports_nth(const struct port_set *set, uint32_t index, bool *named);
 
 bool ports_contain(const struct port_set *set, uint16_t port);

@@ -101,8 +101,24 @@ static void check_calls(struct taking *taking, const struct given *given)
 		      "a listen() has no destination, so the rule never matches; leave 'to' or 'call' out");
 }
 
+/* Worth a word, since it does nothing: a bind() has no destination when the program names its port. */
+static void check_explicit(struct taking *taking, const struct given *given)
+{
+	const struct rule *rule = taking->rule;
+	struct text *text;
+
+	if (!has(given, KEY_EXPLICIT) || rule->explicit_port == EXPLICIT_KEEP ||
+	    (rule->calls & CALL_BIND && !given->line[KEY_TO]))
+		return;
+	text = findings_words(taking->findings);
+	text_add(text, "explicit: does nothing in a rule with 'to', or whose 'call' leaves bind out; "
+	               "put it into a rule for bind without 'to'");
+	findings_add(taking->findings, SEVERITY_WARNING, given->line[KEY_EXPLICIT]);
+}
+
 void whole_rule(struct taking *taking, const struct given *given)
 {
+	check_explicit(taking, given);
 	check_action(taking, given);
 	check_choose(taking, given);
 	check_families(taking, given);

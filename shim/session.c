@@ -166,6 +166,7 @@ static struct making *making_new(void)
 	making->session.arena = arena;
 	making->findings.text = (struct text)TEXT_OVER(making->messages);
 	log_begin(&making->findings.text);
+	text_add(&making->findings.text, "the policy:");
 	return making;
 }
 
