@@ -102,6 +102,9 @@ static enum todo decide_rule(struct attempt *a)
 		return TODO_DENY;
 	if (!a->rule || a->rule->action == ACTION_PASS || a->sock.state == SOCK_SETTLED)
 		return TODO_PASS;
+	/* It has its port by now, as the program saw; only a destination can still bring another. */
+	if (a->sock.state == SOCK_LENT && act->calls == CALL_LISTEN)
+		return TODO_PASS;
 	/* Polled or called again while it is under way: connect() itself says so (EALREADY, EISCONN). */
 	if (a->sock.state == SOCK_TRIED && act->calls == CALL_CONNECT && !sock_is_idle(act->fd))
 		return TODO_PASS;
@@ -337,10 +340,12 @@ static ssize_t pass(struct attempt *a)
 	if (a->sock.state == SOCK_TRIED && sock_is_idle(act->fd)) {
 		bind_set_range(act->fd, 0, 0);
 		settle(a, SOCK_UNBOUND);
+	} else if (a->sock.state == SOCK_LENT && !is_bind(act)) {
+		settle(a, SOCK_SETTLED);
 	} else if (a->sock.state == SOCK_DEFERRED && bind_name_of(act->fd, &a->local) == 0) {
 		/* The kernel's choice of a port, as the program asked; should it have none, the call itself will say so. */
 		real.bind(act->fd, &a->local.any, name_length(&a->local));
-		settle(a, SOCK_SETTLED);
+		settle(a, act->finish ? SOCK_SETTLED : SOCK_LENT);
 	}
 	if (!act->finish)
 		return 0;
@@ -350,6 +355,21 @@ static ssize_t pass(struct attempt *a)
 	return result;
 }
 
+/* The kernel's port, which the program asked to see before there was a destination, gives way to the rule's. */
+static int take_back(struct attempt *a)
+{
+	int error;
+
+	if (a->sock.state != SOCK_LENT || is_bind(a->act))
+		return 0;
+	error = bind_release(a->act->fd, &a->sock);
+	if (!error) {
+		a->address_lost = true;
+		settle(a, SOCK_UNBOUND);
+	}
+	return error;
+}
+
 /* A port of the rule's, then the call. When none is free: what `exhausted` says. */
 static ssize_t place(struct attempt *a)
 {
@@ -357,8 +377,10 @@ static ssize_t place(struct attempt *a)
 	bool waits = a->rule->exhausted == EXHAUSTED_WAIT && !act->dont_wait && !sock_is_nonblocking(act->fd);
 	struct wait wait;
 	ssize_t result = -1;
-	int error = choose_local(a);
+	int error = take_back(a);
 
+	if (!error)
+		error = choose_local(a);
 	if (error)
 		return other_error(a, error);
 	if (waits)

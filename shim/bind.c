@@ -215,6 +215,17 @@ int bind_address(int fd, const struct sock *sock, const union name *name)
 	return error;
 }
 
+/* Disconnecting releases such a port: of a datagram socket at once, of a stream only on its way out of another state, and
+ * listening is the one that sends nothing (measured: tests/platform/release.c). */
+int bind_release(int fd, const struct sock *sock)
+{
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+
+	if (sock->stream && real.listen(fd, 0) < 0)
+		return -errno;
+	return syscall(SYS_connect, fd, &nobody, sizeof(nobody)) < 0 ? -errno : 0;
+}
+
 /* --- what a second, short-lived socket can tell ---------------------------------------------------- */
 
 static int scratch_socket(sa_family_t family)

@@ -68,6 +68,10 @@ int bind_set_range(int fd, uint16_t lo, uint16_t hi);
 /* Binds the address alone; the port is given later (IP_BIND_ADDRESS_NO_PORT, Linux 4.2). */
 int bind_address(int fd, const struct sock *sock, const union name *name);
 
+/* Takes the port away again that the kernel chose for a bind() to port 0 (one that bind() named cannot be taken away).
+ * The address must be bound again with the next port. */
+int bind_release(int fd, const struct sock *sock);
+
 /* Whether the address is one of this machine's, so that a connection could meet itself. */
 bool addr_is_local(const struct endpoint *to);
 

@@ -29,8 +29,9 @@
 #define ENTRY_NO_PORT (1u << 3)
 #define ENTRY_STREAM (1u << 4)
 #define ENTRY_ADDRESSED (1u << 5)
-#define ENTRY_STATE_SHIFT 6 /* 2 bits */
-#define ENTRY_PROTOCOL_SHIFT 8 /* 5 bits */
+#define ENTRY_STATE_SHIFT 6 /* 3 bits */
+#define ENTRY_STATE_MASK 7u
+#define ENTRY_PROTOCOL_SHIFT 9 /* 5 bits */
 
 static _Atomic uint16_t memory[SOCK_REMEMBERED];
 
@@ -67,7 +68,7 @@ static void entry_unpack(struct sock *sock, uint16_t entry)
 	sock->no_port = entry & ENTRY_NO_PORT;
 	sock->stream = entry & ENTRY_STREAM;
 	sock->addressed = entry & ENTRY_ADDRESSED;
-	sock->state = (enum sock_state)(entry >> ENTRY_STATE_SHIFT & 3);
+	sock->state = (enum sock_state)(entry >> ENTRY_STATE_SHIFT & ENTRY_STATE_MASK);
 }
 
 /* Fills family, protocol and kind from the arguments that socket(2) takes. A protocol of 0 is the type's usual. */
@@ -173,7 +174,7 @@ bool sock_is_other(int fd)
 
 static enum sock_state state_of(int fd)
 {
-	return (enum sock_state)(entry_of(fd) >> ENTRY_STATE_SHIFT & 3);
+	return (enum sock_state)(entry_of(fd) >> ENTRY_STATE_SHIFT & ENTRY_STATE_MASK);
 }
 
 bool sock_is_settled(int fd)
@@ -216,8 +217,8 @@ void sock_disconnected(int fd)
 {
 	enum sock_state state = state_of(fd);
 
-	if (state == SOCK_SETTLED || state == SOCK_TRIED)
-		entry_write(fd, (uint16_t)(entry_of(fd) & ~(3u << ENTRY_STATE_SHIFT)));
+	if (state == SOCK_SETTLED || state == SOCK_TRIED || state == SOCK_LENT)
+		entry_write(fd, (uint16_t)(entry_of(fd) & ~(ENTRY_STATE_MASK << ENTRY_STATE_SHIFT)));
 }
 
 void sock_option_set(int fd, int level, int option, const void *value, socklen_t len)

@@ -20,6 +20,8 @@
 enum sock_state {
 	SOCK_UNBOUND,  /* no local port, as far as is known */
 	SOCK_DEFERRED, /* the program bound an address and port 0, and portshim put the port off */
+	SOCK_LENT,     /* likewise, but the program has asked for the port since, and the kernel gave one that can be
+	                * taken back when a rule with a destination decides */
 	SOCK_TRIED,    /* TCP with a late range set and connect() called: bound while that lasts */
 	SOCK_SETTLED,  /* has its port, for good */
 };

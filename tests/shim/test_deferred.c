@@ -79,7 +79,7 @@ Test(deferred, another_destination)
 	cr_assert(port_of(&run, "name 0") >= 40000);
 }
 
-/* Whoever asks for the port before there is a destination gets one, and keeps it. */
+/* Whoever asks for the port before there is a destination gets one: of a rule that needs none, and then it stays. */
 Test(deferred, getsockname_decides)
 {
 	struct run run = { .policy = policy };
@@ -91,6 +91,55 @@ Test(deferred, getsockname_decides)
 	own("20000", "");
 	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "name 0", NULL);
 	cr_assert(port_of(&run, "name 0") >= 40000, "no rule: the kernel's");
+}
+
+/* Java binds, asks for its port, then connects: what it saw was the kernel's, and the destination's rule still decides. */
+Test(deferred, getsockname_before_connect)
+{
+	static const char *const sets[] = { "20000-20099", "40500-40599" };
+	static const char *const kinds[] = { "tcp4", "tcp6", "mptcp4", "udp4" };
+	static const char *const addresses[] = { "127.0.0.2", "::ffff:127.0.0.2", "127.0.0.2", "127.0.0.2" };
+	struct run run = { .policy = policy };
+
+	for (int i = 0; i < 8; i++) {
+		const char *kind = kinds[i % 4], *address = addresses[i % 4];
+		char step[4][64];
+		int lo = i < 4 ? 20000 : 40500;
+
+		own(sets[i / 4], "");
+		server_tcp("127.0.0.1", 6000);
+		snprintf(step[0], 64, "socket 0 %s", kind);
+		snprintf(step[1], 64, "bind 0 %s 0", address);
+		snprintf(step[2], 64, "connect 0 %s 5000", i % 4 == 1 ? "::ffff:127.0.0.1" : "127.0.0.1");
+		run_start_steps(&run, step[0], step[1], "name 0", "pause", step[2], "name 0", NULL);
+		run_until_paused(&run);
+		cr_assert_geq(port_of(&run, "name 0"), 40000, "a port is shown: %s", run.out);
+		run_go_on(&run);
+		run_end(&run);
+		cr_assert_str_eq(result_of(&run, step[2]), "0", "%s: %s", kind, run.out);
+		cr_assert(port_of(&run, "name 0") >= lo && port_of(&run, "name 0") <= lo + 99, "%s: %s", kind, run.out);
+		cr_assert(strncmp(result_of(&run, "name 0"), address, strlen(address)) == 0, "%s: %s", kind, run.out);
+	}
+}
+
+/* Who asks and then listens, or connects where no rule decides, keeps the port that was shown. */
+Test(deferred, the_port_that_was_shown_is_kept)
+{
+	struct run run = { .policy = policy };
+	int shown;
+
+	own("20000", "[rule l]\ncall = listen\nports = 21000\n");
+	server_tcp("127.0.0.1", 6000);
+	run_start_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "name 0", "socket 1 tcp4", "bind 1 127.0.0.1 0", "name 1", "pause",
+	                "listen 0", "name 0", "connect 1 127.0.0.1 6000", "name 1", NULL);
+	run_until_paused(&run);
+	shown = port_of(&run, "name 0");
+	cr_assert_geq(shown, 40000);
+	run_go_on(&run);
+	run_end(&run);
+	cr_assert_eq(port_of(&run, "name 0"), shown);
+	cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 6000"), "0");
+	cr_assert_geq(port_of(&run, "name 1"), 40000);
 }
 
 Test(deferred, listen_decides)
