@@ -7,12 +7,12 @@
 
 #define PYTHON "/usr/bin/python3" /* the one in PATH may be a wrapper */
 
-/* The kernel's own ephemeral range in a world, and the ports of it that no rule of a story names. */
+/* The kernel's own ephemeral range in a world; no rule of a story names a port of it. */
 #define EPHEMERAL "40000 40999"
-#define is_ephemeral(port) ((port) >= 40000 && (port) <= 40999)
+bool is_ephemeral(int port);
 
-/* A network of the test's own with that range; no proxies in the environment. Unlike net_own(), an ordinary user is
- * root in it. For the .init and .fini of a suite. */
+/* A network of the test's own with that range; no proxies in the environment. For the .init and
+ * .fini of a suite. */
 void world_enter(void);
 void world_leave(void);
 
@@ -41,6 +41,10 @@ bool nobody_came(int fd);
 /* As run_start() and run_program(), but by `portshim run`, with the policy of the run; bare where the run says so. */
 void story_start(struct run *run, const char *const argv[]);
 void story_run(struct run *run, const char *const argv[]);
+/* Gives a started program these words to read, and the end of its input. */
+void story_tell(struct run *run, const char *words);
+/* Output, errors and exit status are those of the bare run. */
+void story_same(const char *what, const struct run *bare, const struct run *run);
 /* A line of sh(1), bare, that must succeed. */
 void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
