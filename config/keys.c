@@ -236,6 +236,8 @@ static bool take_source(struct taking *taking, const struct item *item, uint32_t
 		return value_refuse(taking, item, "is no address; write one of this host's, alone, as in 192.0.2.10 or 2001:db8::10");
 	if (!source->hi && !source->lo)
 		return value_refuse(taking, item, "means any address; leave 'source' out, or write one of this host's");
+	if (source->family == FAMILY_IPV6 && source->hi >> 54 == 0xfe80 >> 6)
+		return value_refuse(taking, item, "is link-local, one on each interface; write a global address of this host's");
 	return true;
 }
 

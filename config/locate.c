@@ -100,7 +100,7 @@ static long read_some(int fd, char *to, size_t room)
 		if (n >= 0)
 			return n;
 		if (errno == EAGAIN)
-			poll(&readable, 1, -1);
+			syscall(SYS_ppoll, &readable, 1, NULL, NULL, 0);
 		else if (errno != EINTR)
 			return -errno;
 	}

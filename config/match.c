@@ -60,20 +60,27 @@ const struct rule *view_match(const struct view *view, const struct question *qu
 	return NULL;
 }
 
-bool view_waits_for_destination(const struct view *view, const struct question *question)
+/* Rules for which the call with the destination is the one that counts: those with `to`, and those that name connect or
+ * send and not bind. */
+static bool looks_to_destination(const struct live_rule *live)
+{
+	return live->flags & LIVE_HAS_TO || !(live->calls & CALL_BIND);
+}
+
+const struct rule *view_waits_for_destination(const struct view *view, const struct question *question)
 {
 	/* what is bound in IPv6 may yet connect to a v4-mapped address, and is IPv4 then */
 	unsigned int later = question->family & FAMILY_IPV6 ? FAMILY_ANY : question->family;
 
 	for (uint32_t i = 0; i < view->n_live; i++) {
 		const struct live_rule *live = &view->live[i];
-		bool has_to = live->flags & LIVE_HAS_TO;
-		unsigned int calls = has_to ? CALL_CONNECT | CALL_SEND | CALL_BIND : question->calls;
+		bool waits = looks_to_destination(live);
+		unsigned int calls = waits ? CALL_CONNECT | CALL_SEND | CALL_BIND : question->calls;
 
 		if (!(live->calls & calls) || !(live->protocols & question->protocol) ||
-		    !(live->families & (has_to ? later : question->family)) || !who_holds(view, live, question))
+		    !(live->families & (waits ? later : question->family)) || !who_holds(view, live, question))
 			continue;
-		return has_to;
+		return waits ? &view->policy->rule[live->index] : NULL;
 	}
-	return false;
+	return NULL;
 }

@@ -148,8 +148,9 @@ struct question {
 /* The first rule, in file order, that matches; NULL: none concerns the call. */
 const struct rule *view_match(const struct view *view, const struct question *question);
 
-/* Whether a rule that asks for a destination stands before the first one that decides `question` (which has
- * none) and could decide it once a destination is known: then a bind() to port 0 is deferred. */
-bool view_waits_for_destination(const struct view *view, const struct question *question);
+/* For a bind() to port 0, which has no destination: the rule that stands before the first one that decides it and could
+ * decide once there is a destination (it has `to`, or names connect or send and not bind); NULL: none. Where there is
+ * one, the bind is deferred. */
+const struct rule *view_waits_for_destination(const struct view *view, const struct question *question);
 
 #endif

@@ -3,6 +3,7 @@
 #include "assign.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "bind.h"
@@ -14,7 +15,7 @@
 #include "sock.h"
 #include "wait.h"
 
-enum todo { TODO_PASS, TODO_DENY, TODO_DEFER, TODO_PLACE };
+enum todo { TODO_PASS, TODO_DENY, TODO_DEFER, TODO_PLACE, TODO_BOUND_ALREADY };
 
 /* A call while it is decided and carried out. */
 struct attempt {
@@ -26,6 +27,7 @@ struct attempt {
 	bool source_seen;      /* EADDRNOTAVAIL was found to mean "port taken" */
 	bool address_lost;     /* a bind() that failed has taken the address off the socket again */
 	bool self_known, self; /* whether the destination is on this machine */
+	bool released;         /* a port that the kernel chose was taken off the socket */
 	int saved_errno;       /* what a call that succeeds leaves as it was */
 };
 
@@ -92,6 +94,27 @@ static enum todo decide_explicit(const struct rule *rule)
 	return TODO_PLACE;
 }
 
+/* Whether the call finds the socket with a port that is to stay. */
+static bool has_its_port(const struct attempt *a)
+{
+	uint8_t call = a->act->calls;
+
+	switch (a->sock.state) {
+	case SOCK_SETTLED:
+		return true;
+	case SOCK_DECIDED:
+		return call == CALL_SEND;
+	case SOCK_LENT: /* as the program saw it; only a destination can still bring another */
+		return call != CALL_CONNECT || !sock_is_idle(a->act->fd);
+	case SOCK_TRIED: /* polled, or called again, while it is under way: connect() itself says so (EALREADY, EISCONN) */
+		return call == CALL_CONNECT && !sock_is_idle(a->act->fd);
+	case SOCK_UNBOUND:
+	case SOCK_DEFERRED:
+		break;
+	}
+	return false;
+}
+
 static enum todo decide_rule(struct attempt *a)
 {
 	const struct act *act = a->act;
@@ -100,13 +123,7 @@ static enum todo decide_rule(struct attempt *a)
 		return decide_explicit(a->rule);
 	if (a->rule && a->rule->action == ACTION_DENY)
 		return TODO_DENY;
-	if (!a->rule || a->rule->action == ACTION_PASS || a->sock.state == SOCK_SETTLED)
-		return TODO_PASS;
-	/* It has its port by now, as the program saw; only a destination can still bring another. */
-	if (a->sock.state == SOCK_LENT && act->calls == CALL_LISTEN)
-		return TODO_PASS;
-	/* Polled or called again while it is under way: connect() itself says so (EALREADY, EISCONN). */
-	if (a->sock.state == SOCK_TRIED && act->calls == CALL_CONNECT && !sock_is_idle(act->fd))
+	if (!a->rule || a->rule->action == ACTION_PASS || has_its_port(a))
 		return TODO_PASS;
 	return TODO_PLACE;
 }
@@ -116,8 +133,10 @@ static enum todo consult(struct attempt *a, const struct session *session)
 {
 	struct identity_store store = { .mapped = 0 };
 	const struct act *act = a->act;
-	bool defers = is_bind(act) && act->may_defer && name_port(act->addr) == 0 && a->sock.state == SOCK_UNBOUND;
+	const struct rule *waiting = NULL;
 
+	if (is_bind(act) && act->finish && a->sock.state == SOCK_DEFERRED)
+		return TODO_BOUND_ALREADY;
 	if (session->view.asks_identity) {
 		identity_ask(&store);
 		a->question.identity = &store.identity;
@@ -129,11 +148,27 @@ static enum todo consult(struct attempt *a, const struct session *session)
 		if (renewed != session)
 			a->rule = view_match(&renewed->view, &a->question);
 	}
-	defers = defers && (a->sock.no_port || view_waits_for_destination(&session->view, &a->question));
+	if (is_bind(act) && name_port(act->addr) == 0)
+		waiting = view_waits_for_destination(&session->view, &a->question);
 	if (session->view.asks_identity)
 		identity_done(&store);
 	a->question.identity = NULL;
-	return defers ? TODO_DEFER : decide_rule(a);
+	if (is_bind(act) && act->may_defer && name_port(act->addr) == 0 && a->sock.state == SOCK_UNBOUND &&
+	    (a->sock.no_port || waiting))
+		return TODO_DEFER;
+	/* A datagram socket whose port is shown cannot have another later: it gets one of the rule that it waited for. */
+	if (!a->rule && !act->finish && !a->sock.stream && waiting && waiting->action == ACTION_ASSIGN)
+		a->rule = waiting;
+	return decide_rule(a);
+}
+
+/* Calls that a rule may name for `act` to matter: a bind may be put off for any of them, MSG_FASTOPEN connects, and a
+ * socket may carry a bind that was put off. */
+static uint8_t calls_that_matter(const struct act *act)
+{
+	if (is_bind(act))
+		return CALL_ANY;
+	return act->calls | CALL_BIND | (act->calls == CALL_SEND && act->flags & MSG_FASTOPEN ? CALL_CONNECT : 0);
 }
 
 /* Where nearly every call of a process ends: what is no socket of ours, what no rule names, what has its port. */
@@ -144,9 +179,11 @@ static bool passes_at_once(const struct act *act)
 	if (sock_is_other(act->fd))
 		return true;
 	session = session_get();
-	if (!(session->calls & (act->calls | CALL_BIND)))
+	if (!(session->calls & calls_that_matter(act)))
 		return true;
-	return sock_is_settled(act->fd) && !session->denies && !session->broken;
+	if (session->denies || session->broken)
+		return false;
+	return sock_is_settled(act->fd) || (act->calls == CALL_SEND && sock_is_decided(act->fd));
 }
 
 static enum todo decide(struct attempt *a)
@@ -202,7 +239,8 @@ static bool meets_itself(struct attempt *a, const struct candidate *c)
 static bool can_be_late(const struct attempt *a)
 {
 	/* A port taken late is shared between destinations; `share = never` has it bound. */
-	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT && a->rule->share != SHARE_NEVER;
+	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT && a->rule->share != SHARE_NEVER &&
+	       !a->sock.own_range;
 }
 
 /* A late port needs the address on the socket before: that of `source`, or the program's own if it was lost. */
@@ -221,28 +259,85 @@ static int bind_local_address(struct attempt *a)
 	return error;
 }
 
-/* What bind() said, when it is not about the port. EINVAL: the socket has a port, or is connected; it keeps it. */
+/* After EINVAL: whether the socket really has a port, so that the call goes on with it. A stream may be in a connection.
+ * (EINVAL can also be about the address: a `source` that this socket cannot take.) */
+static bool is_bound(const struct attempt *a)
+{
+	return (a->sock.stream && !sock_is_idle(a->act->fd)) || bind_port_of(a->act->fd) != 0;
+}
+
+/* What bind() said, when it is not about the port. */
 static ssize_t other_error(struct attempt *a, int error)
 {
 	const struct act *act = a->act;
 
-	if (!is_bind(act) && (error == -EINVAL || error == -EBADF || error == -ENOTSOCK)) {
-		if (error == -EINVAL)
-			settle(a, SOCK_SETTLED);
+	if (!is_bind(act) && (error == -EBADF || error == -ENOTSOCK || (error == -EINVAL && is_bound(a)))) {
+		if (error == -EINVAL && !a->sock.stream)
+			settle(a, a->released ? SOCK_SETTLED : SOCK_DECIDED);
 		return finish(a);
 	}
 	errno = -error;
 	return -1;
 }
 
+static ssize_t early_success(struct attempt *a, uint16_t port)
+{
+	const struct act *act = a->act;
+
+	settle(a, SOCK_SETTLED);
+	report_assigned(a->rule, &a->question, port, false);
+	if (act->given)
+		*act->given = port;
+	if (!is_bind(act))
+		return finish(a);
+	errno = a->saved_errno;
+	return 0;
+}
+
+/* The kernel gives a datagram socket a port inside calls that then fail (a send without a destination, a connect to a
+ * family that it lacks). Such a port is taken off again, if it is not one of the rule's and nobody is connected to it. */
+static bool shed_port(struct attempt *a)
+{
+	const struct act *act = a->act;
+
+	if (a->sock.stream || a->released || a->sock.state == SOCK_DECIDED || is_bind(act) || bind_has_peer(act->fd) ||
+	    ports_contain(&a->rule->ports, bind_port_of(act->fd)))
+		return false;
+	a->released = true;
+	return bind_release(act->fd, &a->sock) == 0;
+}
+
+/* *outcome as bind() has it. True when the call has its result. */
+static bool try_early(struct attempt *a, uint16_t port, enum outcome *outcome, ssize_t *result)
+{
+	int error;
+
+	name_set_port(&a->local, port);
+	error = bind_early(a->act->fd, &a->sock, &a->local);
+	if (error == -EINVAL && shed_port(a))
+		error = bind_early(a->act->fd, &a->sock, &a->local);
+	*outcome = error == -EACCES ? OUTCOME_FORBIDDEN : error == -EADDRINUSE ? OUTCOME_TAKEN : OUTCOME_GIVEN;
+	if (*outcome != OUTCOME_GIVEN) {
+		a->address_lost = a->sock.addressed;
+		return false;
+	}
+	*result = error ? other_error(a, error) : early_success(a, port);
+	return true;
+}
+
 /* Tries one candidate late: the try is the program's own call. True when the call has its result. */
-static bool try_late(struct attempt *a, const struct candidate *c, ssize_t *result)
+static bool try_late(struct attempt *a, const struct candidate *c, enum outcome *outcome, ssize_t *result)
 {
 	const struct act *act = a->act;
 	int error = bind_local_address(a);
 
 	if (!error)
 		error = bind_set_range(act->fd, c->lo, c->hi);
+	if (error == -ENOPROTOOPT) {
+		kernel_lacks_late();
+		*outcome = OUTCOME_UNTRIED;
+		return c->lo == c->hi && try_early(a, c->lo, outcome, result);
+	}
 	if (error) {
 		*result = other_error(a, error);
 		return true;
@@ -261,36 +356,6 @@ static bool try_late(struct attempt *a, const struct candidate *c, ssize_t *resu
 	return false;
 }
 
-static ssize_t early_success(struct attempt *a, uint16_t port)
-{
-	const struct act *act = a->act;
-
-	settle(a, SOCK_SETTLED);
-	report_assigned(a->rule, &a->question, port, false);
-	if (act->given)
-		*act->given = port;
-	if (!is_bind(act))
-		return finish(a);
-	errno = a->saved_errno;
-	return 0;
-}
-
-/* *outcome as bind() has it. True when the call has its result. */
-static bool try_early(struct attempt *a, uint16_t port, enum outcome *outcome, ssize_t *result)
-{
-	int error;
-
-	name_set_port(&a->local, port);
-	error = bind_early(a->act->fd, &a->sock, &a->local);
-	*outcome = error == -EACCES ? OUTCOME_FORBIDDEN : error == -EADDRINUSE ? OUTCOME_TAKEN : OUTCOME_GIVEN;
-	if (*outcome != OUTCOME_GIVEN) {
-		a->address_lost = a->sock.addressed;
-		return false;
-	}
-	*result = error ? other_error(a, error) : early_success(a, port);
-	return true;
-}
-
 /* Tries one candidate in the way that is its port's. True when the call has its result. */
 static bool try_candidate(struct attempt *a, struct choice *choice, const struct candidate *c, ssize_t *result)
 {
@@ -300,7 +365,11 @@ static bool try_candidate(struct attempt *a, struct choice *choice, const struct
 	if (meets_itself(a, c))
 		return false;
 	if (can_be_late(a) && kernel_takes_late(choice->kernel, c->lo))
-		done = try_late(a, c, result);
+		choice->kernel = kernel_now(); /* about to be relied on */
+	if (can_be_late(a) && kernel_takes_late(choice->kernel, c->lo))
+		done = try_late(a, c, &outcome, result);
+	else if (c->lo < c->hi)
+		return false;
 	else
 		done = try_early(a, c->lo, &outcome, result);
 	choice_heard(choice, c, done ? OUTCOME_GIVEN : outcome);
@@ -313,7 +382,7 @@ static bool try_all(struct attempt *a, ssize_t *result)
 	struct choice choice;
 	struct candidate candidate;
 
-	choice_begin(&choice, a->rule, kernel_now(), can_be_late(a));
+	choice_begin(&choice, a->rule, kernel_known(), can_be_late(a));
 	while (choice_next(&choice, &candidate))
 		if (try_candidate(a, &choice, &candidate, result))
 			return true;
@@ -331,6 +400,17 @@ static int used_up_errno(const struct attempt *a)
 	return a->sock.protocol == PROTOCOL_TCP || a->sock.protocol == PROTOCOL_DCCP ? EADDRNOTAVAIL : EAGAIN;
 }
 
+/* A call passed and succeeded: what is known of the socket's port now. */
+static void note_passed(struct attempt *a)
+{
+	const struct act *act = a->act;
+
+	if (is_bind(act) && (act->given || name_port(act->addr) != 0))
+		settle(a, SOCK_SETTLED);
+	else if (!a->sock.stream && a->sock.state != SOCK_SETTLED)
+		settle(a, SOCK_DECIDED);
+}
+
 /* The policy has no say (any more): the socket is put back to what the program made it, and the call passes. */
 static ssize_t pass(struct attempt *a)
 {
@@ -340,18 +420,16 @@ static ssize_t pass(struct attempt *a)
 	if (a->sock.state == SOCK_TRIED && sock_is_idle(act->fd)) {
 		bind_set_range(act->fd, 0, 0);
 		settle(a, SOCK_UNBOUND);
-	} else if (a->sock.state == SOCK_LENT && !is_bind(act)) {
-		settle(a, SOCK_SETTLED);
 	} else if (a->sock.state == SOCK_DEFERRED && bind_name_of(act->fd, &a->local) == 0) {
 		/* The kernel's choice of a port, as the program asked; should it have none, the call itself will say so. */
 		real.bind(act->fd, &a->local.any, name_length(&a->local));
-		settle(a, act->finish ? SOCK_SETTLED : SOCK_LENT);
+		settle(a, a->sock.stream ? SOCK_LENT : SOCK_DECIDED);
 	}
 	if (!act->finish)
 		return 0;
 	result = finish(a);
-	if (result >= 0 && a->sock.protocol && (!a->sock.stream || is_bind(act)))
-		settle(a, SOCK_SETTLED);
+	if (result >= 0 && a->sock.protocol)
+		note_passed(a);
 	return result;
 }
 
@@ -364,10 +442,20 @@ static int take_back(struct attempt *a)
 		return 0;
 	error = bind_release(a->act->fd, &a->sock);
 	if (!error) {
+		a->released = true;
 		a->address_lost = true;
 		settle(a, SOCK_UNBOUND);
 	}
 	return error;
+}
+
+/* A refusal is a result like another; connect and send are cancellation points. */
+static ssize_t refuse(const struct act *act, int error)
+{
+	if (act->calls & (CALL_CONNECT | CALL_SEND))
+		pthread_testcancel();
+	errno = error;
+	return -1;
 }
 
 /* A port of the rule's, then the call. When none is free: what `exhausted` says. */
@@ -391,8 +479,9 @@ static ssize_t place(struct attempt *a)
 			continue;
 		if (a->rule->exhausted == EXHAUSTED_PASS)
 			return pass(a);
-		errno = error == -EINTR ? EINTR : used_up_errno(a);
-		return -1;
+		if (a->released && a->sock.stream)
+			settle(a, SOCK_DEFERRED);
+		return refuse(act, error == -EINTR ? EINTR : used_up_errno(a));
 	}
 	return result;
 }
@@ -424,8 +513,9 @@ static __attribute__((noinline)) ssize_t consider(const struct act *act, int sav
 	case TODO_DENY:
 		if (attempt.rule)
 			report_denied(attempt.rule, &attempt.question);
-		errno = EPERM;
-		return -1;
+		return refuse(act, EPERM);
+	case TODO_BOUND_ALREADY:
+		return refuse(act, EINVAL);
 	case TODO_DEFER:
 		return defer(&attempt);
 	case TODO_PLACE:
@@ -446,16 +536,45 @@ ssize_t assign(const struct act *act)
 	return act->finish ? act->finish(act) : 0;
 }
 
+/* Binds what was put off, at the name that the socket has. It must not wait. */
+static void bind_now(int fd)
+{
+	struct act act = { .fd = fd, .calls = CALL_BIND, .dont_wait = true };
+	union name name;
+
+	if (bind_name_of(fd, &name) != 0)
+		return;
+	act.addr = &name.any;
+	act.len = name_length(&name);
+	assign(&act);
+}
+
 void assign_deferred(int fd)
 {
-	struct act act = { .fd = fd, .calls = CALL_BIND };
-	union name name;
 	int saved = errno;
 
-	if (sock_is_deferred(fd) && bind_name_of(fd, &name) == 0) {
-		act.addr = &name.any;
-		act.len = name_length(&name);
-		assign(&act);
-	}
+	if (sock_is_deferred(fd))
+		bind_now(fd);
 	errno = saved;
+}
+
+bool assign_inherited(int fd)
+{
+	int saved = errno;
+	struct sock sock;
+	bool deferred = session_get()->calls && sock_know(fd, &sock) && sock.state == SOCK_DEFERRED;
+
+	if (deferred)
+		bind_now(fd);
+	errno = saved;
+	return deferred;
+}
+
+bool assign_denies(void)
+{
+	int saved = errno;
+	bool denies = session_get()->denies;
+
+	errno = saved;
+	return denies;
 }

@@ -33,7 +33,13 @@ struct act {
  * `finish`; every other call gets its port, if the policy has a say, and goes on to `finish`. */
 ssize_t assign(const struct act *act);
 
-/* The name of a socket is about to be asked for, or bound again: a deferred bind takes place now. errno is kept. */
+/* The name of a socket is about to be asked for: a deferred bind takes place now. errno is kept. */
 void assign_deferred(int fd);
+
+/* The same for a descriptor of which nothing is known. Whether there was anything to do. errno is kept. */
+bool assign_inherited(int fd);
+
+/* Whether some rule of this process denies calls, so that each destination counts. */
+bool assign_denies(void);
 
 #endif

@@ -163,6 +163,22 @@ int bind_name_of(int fd, union name *name)
 	return 0;
 }
 
+uint16_t bind_port_of(int fd)
+{
+	union name name = { .v6 = { 0 } };
+	socklen_t len = sizeof(name);
+
+	return real.getsockname(fd, &name.any, &len) < 0 ? 0 : name_port(&name.any);
+}
+
+bool bind_has_peer(int fd)
+{
+	union name name;
+	socklen_t len = sizeof(name);
+
+	return getpeername(fd, &name.any, &len) == 0;
+}
+
 /* --- early --------------------------------------------------------------------------------------- */
 
 static bool switch_off(int fd, int option)
@@ -258,7 +274,7 @@ bool addr_is_local(const struct endpoint *to)
 	name_make(&name, ipv6, &to->addr);
 	fd = scratch_socket(name.any.sa_family);
 	if (fd < 0)
-		return false;
+		return true;
 	local = real.bind(fd, &name.any, name_length(&name)) == 0;
 	name_set_port(&name, 9);
 	local = local && syscall(SYS_connect, fd, &name, name_length(&name)) == 0;

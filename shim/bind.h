@@ -68,11 +68,15 @@ int bind_set_range(int fd, uint16_t lo, uint16_t hi);
 /* Binds the address alone; the port is given later (IP_BIND_ADDRESS_NO_PORT, Linux 4.2). */
 int bind_address(int fd, const struct sock *sock, const union name *name);
 
-/* Takes the port away again that the kernel chose for a bind() to port 0 (one that bind() named cannot be taken away).
- * The address must be bound again with the next port. */
+/* Takes the port away again that the kernel chose (one that bind() named cannot be taken away), of a stream that is in no
+ * connection or of a datagram socket. The address must be bound again with the next port. */
 int bind_release(int fd, const struct sock *sock);
 
-/* Whether the address is one of this machine's, so that a connection could meet itself. */
+/* The port that a datagram socket has, 0 if none; and whether it has a peer. */
+uint16_t bind_port_of(int fd);
+bool bind_has_peer(int fd);
+
+/* Whether the address is one of this machine's, so that a connection could meet itself. In doubt: true. */
 bool addr_is_local(const struct endpoint *to);
 
 /* Whether this machine has a source address towards `addr`. Where not (IPv6 switched off), connect() says EADDRNOTAVAIL

@@ -20,6 +20,7 @@
 enum outcome {
 	OUTCOME_TAKEN,     /* somebody has it */
 	OUTCOME_FORBIDDEN, /* below ip_unprivileged_port_start, without the capability */
+	OUTCOME_UNTRIED,   /* the kernel cannot pick from a range */
 	OUTCOME_GIVEN,     /* it is the socket's now */
 };
 

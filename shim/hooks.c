@@ -87,7 +87,6 @@ int hook_bind(int fd, const struct sockaddr *addr, socklen_t len)
 
 	if (!name_is_inet(addr, len))
 		return real.bind(fd, addr, len);
-	assign_deferred(fd);
 	return (int)assign(&act);
 }
 
@@ -112,7 +111,6 @@ int hook_bindresvport(int fd, struct sockaddr_in *addr)
 		return real.bindresvport(fd, addr);
 	if (addr)
 		name.v4.sin_addr = addr->sin_addr;
-	assign_deferred(fd);
 	result = (int)assign(&act);
 	if (port && addr)
 		addr->sin_port = htons(port);
@@ -174,7 +172,26 @@ static ssize_t finish_sendmmsg(const struct act *act)
 	return real.sendmmsg(act->fd, (struct mmsghdr *)act->data, (unsigned int)act->size, act->flags);
 }
 
-/* The first message decides for all: an unconnected socket has one port. */
+/* A policy that denies destinations sees each message; else the first decides for all, since an unconnected socket has
+ * one port. As the kernel does, an error counts only if no message was sent before. */
+static int send_each(int fd, struct mmsghdr *messages, unsigned int count, int flags)
+{
+	unsigned int sent = 0;
+	int saved = errno;
+
+	for (; sent < count; sent++) {
+		ssize_t n = hook_sendmsg(fd, &messages[sent].msg_hdr, flags);
+
+		if (n < 0)
+			break;
+		messages[sent].msg_len = (unsigned int)n;
+	}
+	if (sent == 0 && count > 0)
+		return -1;
+	errno = saved;
+	return (int)sent;
+}
+
 int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags) EXPORT("sendmmsg");
 int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
 {
@@ -183,6 +200,8 @@ int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 		.data = messages, .size = count, .flags = flags,
 	};
 
+	if (count > 1 && !sock_is_other(fd) && assign_denies())
+		return send_each(fd, messages, count, flags);
 	if (count > 0 && message_has_name(&messages->msg_hdr, &act.addr, &act.len))
 		return (int)assign(&act);
 	return real.sendmmsg(fd, messages, count, flags);
@@ -191,8 +210,14 @@ int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 int hook_getsockname(int fd, struct sockaddr *addr, socklen_t *len) EXPORT("getsockname");
 int hook_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
+	int result;
+
 	assign_deferred(fd);
-	return real.getsockname(fd, addr, len);
+	result = real.getsockname(fd, addr, len);
+	/* A descriptor that came from elsewhere may be of a socket whose bind was put off there. */
+	if (result == 0 && !sock_is_known(fd) && name_is_inet(addr, *len) && name_port(addr) == 0 && assign_inherited(fd))
+		return real.getsockname(fd, addr, len);
+	return result;
 }
 
 /* --- calls that make descriptors, or change what must be known of one ------------------------------- */
@@ -200,8 +225,11 @@ int hook_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 int hook_socket(int domain, int type, int protocol) EXPORT("socket");
 int hook_socket(int domain, int type, int protocol)
 {
-	int fd = real.socket(domain, type, protocol);
+	int fd;
 
+	if (domain == AF_INET || domain == AF_INET6)
+		session_prepare();
+	fd = real.socket(domain, type, protocol);
 	sock_born(fd, domain, type, protocol);
 	return fd;
 }
@@ -232,6 +260,37 @@ int hook_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 
 	sock_forget(accepted);
 	return accepted;
+}
+
+int hook_pidfd_getfd(int pidfd, int fd, unsigned int flags) EXPORT("pidfd_getfd");
+int hook_pidfd_getfd(int pidfd, int fd, unsigned int flags)
+{
+	int copy = real.pidfd_getfd(pidfd, fd, flags);
+
+	sock_forget(copy);
+	return copy;
+}
+
+/* Forgotten before it is closed: right after, the number may be another thread's. */
+int hook_close(int fd) EXPORT("close");
+int hook_close(int fd)
+{
+	sock_forget(fd);
+	return real.close(fd);
+}
+
+int hook_close_range(unsigned int first, unsigned int last, int flags) EXPORT("close_range");
+int hook_close_range(unsigned int first, unsigned int last, int flags)
+{
+	sock_forget_range(first, last);
+	return real.close_range(first, last, flags);
+}
+
+void hook_closefrom(int first) EXPORT("closefrom");
+void hook_closefrom(int first)
+{
+	sock_forget_range(first < 0 ? 0 : (unsigned int)first, ~0u);
+	real.closefrom(first);
 }
 
 int hook_dup(int fd) EXPORT("dup");
@@ -336,9 +395,6 @@ int hook_recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 int hook_chroot(const char *path) EXPORT("chroot");
 int hook_chroot(const char *path)
 {
-	int saved = errno;
-
-	session_get();
-	errno = saved;
+	session_prepare();
 	return real.chroot(path);
 }

@@ -77,6 +77,13 @@ static void renew(const struct kernel *old)
 		munmap(kernel, sizeof(*kernel));
 }
 
+const struct kernel *kernel_known(void)
+{
+	if (!atomic_load_explicit(&looked, memory_order_acquire))
+		return kernel_now();
+	return atomic_load_explicit(&current, memory_order_acquire);
+}
+
 const struct kernel *kernel_now(void)
 {
 	const struct kernel *kernel = atomic_load_explicit(&current, memory_order_acquire);
@@ -92,7 +99,7 @@ const struct kernel *kernel_now(void)
 	if (atomic_compare_exchange_strong(&read_again_at, &again, now + SECOND) ||
 	    !atomic_load_explicit(&looked, memory_order_relaxed)) {
 		renew(kernel);
-		atomic_store_explicit(&looked, true, memory_order_relaxed);
+		atomic_store_explicit(&looked, true, memory_order_release);
 	}
 	return atomic_load_explicit(&current, memory_order_acquire);
 }

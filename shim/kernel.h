@@ -18,7 +18,11 @@ struct kernel {
 	uint64_t reserved[65536 / 64]; /* ip_local_reserved_ports, a bit for each port */
 };
 
-/* Never NULL. Async-signal-safe; errno may change. */
+/* What was read last, however long ago; read now if nothing was. Never NULL. Async-signal-safe; errno may change. */
+const struct kernel *kernel_known(void);
+
+/* The same, no older than a second: for who is about to rely on it. Programs whose ports are all outside the range never
+ * come here, and so may shut themselves off from /proc. */
 const struct kernel *kernel_now(void);
 
 bool kernel_reserves(const struct kernel *kernel, uint16_t port);

@@ -29,9 +29,10 @@ static struct {
 
 void log_start(void)
 {
+	static atomic_flag done = ATOMIC_FLAG_INIT;
 	struct stat st;
 
-	if (fstat(STDERR_FILENO, &st) < 0)
+	if (atomic_flag_test_and_set(&done) || fstat(STDERR_FILENO, &st) < 0)
 		return;
 	standard_error.open = true;
 	standard_error.device = st.st_dev;

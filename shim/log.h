@@ -12,7 +12,8 @@
 #include "config/policy.h"
 #include "config/text.h"
 
-/* Remembers what descriptor 2 is. Called from the constructor. */
+/* Remembers what descriptor 2 is. Called from the constructor, or with the first session if that comes before; does
+ * nothing the second time. */
 void log_start(void);
 
 /* Takes level and target over; `path` must stay. LOG_LEVEL_ERROR to standard error until then. */

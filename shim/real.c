@@ -14,6 +14,12 @@
 #else
 #define SYS_FCNTL SYS_fcntl
 #endif
+#ifndef SYS_close_range
+#define SYS_close_range 436 /* Linux 5.9; the same everywhere */
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438 /* Linux 5.6 */
+#endif
 #ifndef SYS_recvmmsg
 #define SYS_recvmmsg SYS_recvmmsg_time64
 #endif

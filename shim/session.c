@@ -3,7 +3,6 @@
 #include "session.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -16,6 +15,7 @@
 
 static const struct session off;
 static const struct session refusing = { .broken = true, .calls = CALL_ANY };
+static const struct session not_now = { .broken = true, .calls = CALL_ANY }; /* never published */
 static _Atomic(const struct session *) current;
 
 /* What is to be said once a session is published, each finding a line. */
@@ -30,8 +30,14 @@ struct making {
 	struct session session;
 	struct location location;
 	struct findings findings;
+	bool passing; /* what failed may succeed at another time */
 	char messages[MESSAGES_SIZE];
 };
+
+static bool is_passing(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM;
+}
 
 static void hear(void *context, enum severity severity, int line, const char *words)
 {
@@ -80,6 +86,7 @@ static bool read_file(struct making *making)
 	session->text = locate_read(&session->arena, making->location.path, &session->text_length, &error);
 	if (session->text)
 		return true;
+	making->passing = is_passing(error);
 	hear(findings, SEVERITY_ERROR, 0, locate_error_words(error));
 	return false;
 }
@@ -179,14 +186,18 @@ static const struct session *make(void)
 
 	if (making && read_words(making) && compile(&making->session, &making->findings))
 		session = &making->session;
+	if (!making || making->passing) {
+		if (making)
+			drop(&making->session);
+		return &not_now;
+	}
 	if (atomic_compare_exchange_strong(&current, &published, session)) {
 		published = session;
-		if (making) {
-			log_configure(level_from_environment(LOG_LEVEL_ERROR), LOG_TO_STDERR, NULL);
-			say(session, &making->findings);
-		}
+		log_start();
+		log_configure(level_from_environment(LOG_LEVEL_ERROR), LOG_TO_STDERR, NULL);
+		say(session, &making->findings);
 	}
-	if (making && published != &making->session)
+	if (published != &making->session)
 		drop(&making->session);
 	return published;
 }
@@ -213,31 +224,28 @@ static const struct session *remake(const struct session *old)
 const struct session *session_get(void)
 {
 	const struct session *session = atomic_load_explicit(&current, memory_order_acquire);
-	int state;
 
-	if (session)
-		return session;
-	/* open, read and close are cancellation points; bind and listen, which may come here, are not. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	session = make();
-	pthread_setcancelstate(state, NULL);
-	return session;
+	return session ? session : make();
+}
+
+void session_prepare(void)
+{
+	int saved = errno;
+
+	session_get();
+	errno = saved;
 }
 
 const struct session *session_renewed(const struct session *session, const struct rule *rule)
 {
 	struct port_range now, then = session->policy.kernel;
-	int state;
 
 	if (!rule->ports.uses_kernel)
 		return session;
 	now = kernel_now()->ephemeral;
 	if (now.lo > now.hi || (now.lo == then.lo && now.hi == then.hi))
 		return session;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	session = remake(session);
-	pthread_setcancelstate(state, NULL);
-	return session;
+	return remake(session);
 }
 
 void session_start(void)

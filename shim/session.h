@@ -3,7 +3,8 @@
  * Theory of operation. A session is a policy, the facts of the process and the rules that concern it, in one
  * immutable object behind an atomic pointer. Whoever finds no session makes one and publishes it with a
  * compare-and-swap; who loses that race throws its own away. So a signal that interrupts the making, a fork in the
- * middle of it or a thread that does the same find nothing locked and nothing half-made. The same step replaces a session
+ * middle of it or a thread that does the same find nothing locked and nothing half-made. What fails for want of a
+ * descriptor or of memory is not published: such calls are refused, and the next one tries again. The same step replaces a session
  * whose meaning the kernel's range has changed (`ports = kernel`); the old one stays mapped for those who still
  * look at it. */
 #ifndef PORTSHIM_SHIM_SESSION_H
@@ -30,6 +31,9 @@ struct session {
 /* Never NULL; one with `calls` 0 where there is no policy or the library is off. Async-signal-safe, no cancellation
  * point; errno may change. */
 const struct session *session_get(void);
+
+/* The same ahead of the first call: before a socket takes the last descriptor, or chroot() hides the policy. */
+void session_prepare(void);
 
 /* The session in which `rule` (of `session`) means what it says now: the same, or a new one in whose rules the
  * caller looks again. */

@@ -18,9 +18,13 @@
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51
+#endif
 
 /* Descriptors from here on are asked each time. The array costs the pages that are written. */
 #define SOCK_REMEMBERED 65536
+static _Atomic int highest; /* no entry above was ever written */
 
 /* An entry: 0 is "nothing known". */
 #define ENTRY_KNOWN (1u << 0)
@@ -32,6 +36,7 @@
 #define ENTRY_STATE_SHIFT 6 /* 3 bits */
 #define ENTRY_STATE_MASK 7u
 #define ENTRY_PROTOCOL_SHIFT 9 /* 5 bits */
+#define ENTRY_OWN_RANGE (1u << 14)
 
 static _Atomic uint16_t memory[SOCK_REMEMBERED];
 
@@ -47,15 +52,18 @@ static uint16_t entry_of(int fd)
 
 static void entry_write(int fd, uint16_t entry)
 {
-	if (remembered(fd))
-		atomic_store_explicit(&memory[fd], entry, memory_order_relaxed);
+	if (!remembered(fd))
+		return;
+	if (fd > atomic_load_explicit(&highest, memory_order_relaxed))
+		atomic_store_explicit(&highest, fd, memory_order_relaxed);
+	atomic_store_explicit(&memory[fd], entry, memory_order_relaxed);
 }
 
 static uint16_t entry_pack(const struct sock *sock)
 {
 	return (uint16_t)(ENTRY_KNOWN | (sock->ipv6 ? ENTRY_IPV6 : 0) | (sock->reuse ? ENTRY_REUSE : 0) |
 	                  (sock->no_port ? ENTRY_NO_PORT : 0) | (sock->stream ? ENTRY_STREAM : 0) |
-	                  (sock->addressed ? ENTRY_ADDRESSED : 0) |
+	                  (sock->addressed ? ENTRY_ADDRESSED : 0) | (sock->own_range ? ENTRY_OWN_RANGE : 0) |
 	                  (unsigned)sock->state << ENTRY_STATE_SHIFT |
 	                  (unsigned)sock->protocol << ENTRY_PROTOCOL_SHIFT);
 }
@@ -68,6 +76,7 @@ static void entry_unpack(struct sock *sock, uint16_t entry)
 	sock->no_port = entry & ENTRY_NO_PORT;
 	sock->stream = entry & ENTRY_STREAM;
 	sock->addressed = entry & ENTRY_ADDRESSED;
+	sock->own_range = entry & ENTRY_OWN_RANGE;
 	sock->state = (enum sock_state)(entry >> ENTRY_STATE_SHIFT & ENTRY_STATE_MASK);
 }
 
@@ -140,10 +149,7 @@ static void ask(int fd, struct sock *sock)
 		return;
 	sock->reuse = true;
 	sock->no_port = option_of(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT) > 0;
-	if (sock->protocol == PROTOCOL_TCP && !sock_is_idle(fd)) {
-		sock->state = SOCK_SETTLED;
-		return;
-	}
+	sock->own_range = option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE) > 0;
 	sock->addressed = has_address_only(fd);
 	if (sock->addressed && !sock->no_port)
 		sock->state = SOCK_DEFERRED;
@@ -177,6 +183,16 @@ static enum sock_state state_of(int fd)
 	return (enum sock_state)(entry_of(fd) >> ENTRY_STATE_SHIFT & ENTRY_STATE_MASK);
 }
 
+bool sock_is_known(int fd)
+{
+	return entry_of(fd) != 0;
+}
+
+bool sock_is_decided(int fd)
+{
+	return state_of(fd) == SOCK_DECIDED;
+}
+
 bool sock_is_settled(int fd)
 {
 	return state_of(fd) == SOCK_SETTLED;
@@ -194,7 +210,18 @@ void sock_remember(int fd, const struct sock *sock)
 
 void sock_forget(int fd)
 {
-	entry_write(fd, 0);
+	if (entry_of(fd))
+		entry_write(fd, 0);
+}
+
+void sock_forget_range(unsigned int first, unsigned int last)
+{
+	int end = atomic_load_explicit(&highest, memory_order_relaxed);
+
+	if (last > (unsigned int)end)
+		last = (unsigned int)end;
+	for (unsigned int fd = first; fd <= last; fd++)
+		sock_forget((int)fd);
 }
 
 void sock_born(int fd, int domain, int type, int protocol)
@@ -209,7 +236,13 @@ void sock_born(int fd, int domain, int type, int protocol)
 
 void sock_copied(int fd, int to)
 {
-	if (fd != to)
+	enum sock_state state = state_of(fd);
+
+	if (fd == to)
+		return;
+	if (state == SOCK_SETTLED || state == SOCK_DECIDED)
+		sock_forget(to);
+	else
 		entry_write(to, entry_of(fd));
 }
 
@@ -217,20 +250,36 @@ void sock_disconnected(int fd)
 {
 	enum sock_state state = state_of(fd);
 
-	if (state == SOCK_SETTLED || state == SOCK_TRIED || state == SOCK_LENT)
+	if (state != SOCK_UNBOUND && state != SOCK_DEFERRED)
 		entry_write(fd, (uint16_t)(entry_of(fd) & ~(ENTRY_STATE_MASK << ENTRY_STATE_SHIFT)));
+}
+
+/* An option's value as the kernel reads it: an int, or what there is of one byte. */
+static bool option_is_on(const void *value, socklen_t len)
+{
+	int number = 0;
+
+	if (len >= sizeof(number))
+		memcpy(&number, value, sizeof(number));
+	else if (len > 0)
+		number = *(const unsigned char *)value;
+	return number != 0;
 }
 
 void sock_option_set(int fd, int level, int option, const void *value, socklen_t len)
 {
-	uint16_t entry = entry_of(fd);
+	uint16_t entry = entry_of(fd), bit = 0;
 
 	if (!entry)
 		return;
 	if (level == SOL_SOCKET && (option == SO_REUSEADDR || option == SO_REUSEPORT))
 		entry_write(fd, entry | ENTRY_REUSE);
-	else if (level == IPPROTO_IP && option == IP_BIND_ADDRESS_NO_PORT && value && len > 0)
-		entry_write(fd, (uint16_t)(*(const char *)value ? entry | ENTRY_NO_PORT : entry & ~ENTRY_NO_PORT));
+	else if (level == IPPROTO_IPV6 && option == IPV6_ADDRFORM)
+		sock_forget(fd); /* it is a socket of IPv4 from here on */
+	else if (level == IPPROTO_IP)
+		bit = option == IP_BIND_ADDRESS_NO_PORT ? ENTRY_NO_PORT : option == IP_LOCAL_PORT_RANGE ? ENTRY_OWN_RANGE : 0;
+	if (bit)
+		entry_write(fd, (uint16_t)(option_is_on(value, len) ? entry | bit : entry & ~bit));
 }
 
 /* CMSG_NXTHDR of a read-only message; the kernel wrote these headers, so they are well formed. */

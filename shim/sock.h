@@ -8,8 +8,9 @@
  *
  * What an entry may get wrong is chosen to be harmless. "Unbound" that is not true any more (the socket was
  * bound through a copy of the descriptor) is found out by bind(), which answers EINVAL; a late range on a bound
- * socket changes nothing. "Settled" is only ever written behind a bind that was seen to succeed. Entries are
- * single atomic words: threads, signal handlers and forks need no lock. */
+ * socket changes nothing. "Settled" is only ever written behind a bind to a port by name, which nothing takes away
+ * again; it is never copied, since a child of vfork() writes into its parent's memory. close() forgets as well, as
+ * a hint. Entries are single atomic words: threads, signal handlers and forks need no lock. */
 #ifndef PORTSHIM_SHIM_SOCK_H
 #define PORTSHIM_SHIM_SOCK_H
 
@@ -23,7 +24,9 @@ enum sock_state {
 	SOCK_LENT,     /* likewise, but the program has asked for the port since, and the kernel gave one that can be
 	                * taken back when a rule with a destination decides */
 	SOCK_TRIED,    /* TCP with a late range set and connect() called: bound while that lasts */
-	SOCK_SETTLED,  /* has its port, for good */
+	SOCK_DECIDED,  /* UDP: the policy let a call pass, and the kernel chose. It stays so for sends; disconnecting (by
+	                * whomever) takes such a port away, so that connect() asks again */
+	SOCK_SETTLED,  /* has a port that bind() named, for good */
 };
 
 struct sock {
@@ -32,6 +35,7 @@ struct sock {
 	bool reuse;            /* SO_REUSEADDR or SO_REUSEPORT may be on */
 	bool no_port;          /* the program set IP_BIND_ADDRESS_NO_PORT */
 	bool addressed;        /* bound to an address without a port, by whomever */
+	bool own_range;        /* the program set IP_LOCAL_PORT_RANGE: left alone */
 	bool stream;           /* connect() makes a connection: all but UDP and one-to-many SCTP */
 	enum sock_state state;
 };
@@ -43,11 +47,15 @@ bool sock_know(int fd, struct sock *sock);
 /* What is remembered of `fd`: something that has no ports; a socket that has its port; a bind put off. False where
  * nothing is. */
 bool sock_is_other(int fd);
+bool sock_is_known(int fd);
 bool sock_is_settled(int fd);
+bool sock_is_decided(int fd);
 bool sock_is_deferred(int fd);
 
 void sock_remember(int fd, const struct sock *sock);
 void sock_forget(int fd);
+/* close_range(2): all from `first` to `last`. */
+void sock_forget_range(unsigned int first, unsigned int last);
 
 /* socket(2) made `fd`. */
 void sock_born(int fd, int domain, int type, int protocol);

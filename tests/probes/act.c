@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "act_rare.h"
+
 #define SLOTS 4096
 #define WORDS 8
 
@@ -318,6 +320,44 @@ static int step_network(const char *verb, int fd, long *result)
 	return 1;
 }
 
+/* "sendmmsg2 SLOT A P A2 P2" */
+static int step_send_two(int fd)
+{
+	struct sockaddr_in one = { .sin_family = AF_INET, .sin_port = htons((uint16_t)number(3)) }, two = one;
+
+	inet_pton(AF_INET, given(2), &one.sin_addr);
+	inet_pton(AF_INET, given(4), &two.sin_addr);
+	two.sin_port = htons((uint16_t)number(5));
+	return send_two(fd, &one, &two);
+}
+
+static int step_rare(const char *verb, int fd, long *result)
+{
+	int to = number(2) % SLOTS;
+
+	if (strcmp(verb, "limit") == 0 || strcmp(verb, "unlimit") == 0)
+		*result = limit_descriptors(verb[0] == 'l');
+	else if (strcmp(verb, "without-late") == 0)
+		*result = without_late();
+	else if (strcmp(verb, "rawsocket") == 0)
+		*result = raw_socket(&slot[number(1) % SLOTS]);
+	else if (strcmp(verb, "pidfd") == 0)
+		*result = (slot[to] = through_pidfd(fd)) < 0 ? -1 : 0;
+	else if (strcmp(verb, "vforkdup") == 0)
+		*result = copy_in_vfork_child(fd, slot[to]);
+	else if (strcmp(verb, "childunspec") == 0)
+		*result = disconnect_in_child(fd);
+	else if (strcmp(verb, "sendmmsg2") == 0)
+		*result = step_send_two(fd);
+	else if (strcmp(verb, "addrform") == 0)
+		*result = to_ipv4(fd);
+	else if (strcmp(verb, "write") == 0)
+		*result = write(fd, "x", 1);
+	else
+		return 0;
+	return 1;
+}
+
 static void do_step(const char *argument)
 {
 	char copy[512];
@@ -358,6 +398,8 @@ static void do_step(const char *argument)
 		print_result(argument, chroot(given(1)));
 	} else if (strcmp(word[0], "setuid") == 0) {
 		print_result(argument, setuid((uid_t)number(1)));
+	} else if (step_rare(word[0], fd_of(1), &result)) {
+		print_result(argument, result);
 	} else if (step_descriptor(word[0], fd_of(1), &result) || step_network(word[0], fd_of(1), &result)) {
 		print_result(argument, result);
 	} else {

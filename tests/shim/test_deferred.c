@@ -97,20 +97,20 @@ Test(deferred, getsockname_decides)
 Test(deferred, getsockname_before_connect)
 {
 	static const char *const sets[] = { "20000-20099", "40500-40599" };
-	static const char *const kinds[] = { "tcp4", "tcp6", "mptcp4", "udp4" };
-	static const char *const addresses[] = { "127.0.0.2", "::ffff:127.0.0.2", "127.0.0.2", "127.0.0.2" };
+	static const char *const kinds[] = { "tcp4", "tcp6", "mptcp4" };
+	static const char *const addresses[] = { "127.0.0.2", "::ffff:127.0.0.2", "127.0.0.2" };
 	struct run run = { .policy = policy };
 
-	for (int i = 0; i < 8; i++) {
-		const char *kind = kinds[i % 4], *address = addresses[i % 4];
-		char step[4][64];
-		int lo = i < 4 ? 20000 : 40500;
+	for (int i = 0; i < 6; i++) {
+		const char *kind = kinds[i % 3], *address = addresses[i % 3];
+		char step[3][64];
+		int lo = i < 3 ? 20000 : 40500;
 
-		own(sets[i / 4], "");
+		own(sets[i / 3], "");
 		server_tcp("127.0.0.1", 6000);
 		snprintf(step[0], 64, "socket 0 %s", kind);
 		snprintf(step[1], 64, "bind 0 %s 0", address);
-		snprintf(step[2], 64, "connect 0 %s 5000", i % 4 == 1 ? "::ffff:127.0.0.1" : "127.0.0.1");
+		snprintf(step[2], 64, "connect 0 %s 5000", i % 3 == 1 ? "::ffff:127.0.0.1" : "127.0.0.1");
 		run_start_steps(&run, step[0], step[1], "name 0", "pause", step[2], "name 0", NULL);
 		run_until_paused(&run);
 		cr_assert_geq(port_of(&run, "name 0"), 40000, "a port is shown: %s", run.out);
@@ -120,6 +120,50 @@ Test(deferred, getsockname_before_connect)
 		cr_assert(port_of(&run, "name 0") >= lo && port_of(&run, "name 0") <= lo + 99, "%s: %s", kind, run.out);
 		cr_assert(strncmp(result_of(&run, "name 0"), address, strlen(address)) == 0, "%s: %s", kind, run.out);
 	}
+}
+
+/* A datagram socket's port is told to others before anything is sent: it gets the port of the rule that could decide, and
+ * keeps it. */
+Test(deferred, getsockname_of_a_datagram_socket)
+{
+	struct run run = { .policy = policy };
+	int shown;
+
+	own("20000-20099", "");
+	run_start_steps(&run, "socket 0 udp4", "bind 0 127.0.0.2 0", "name 0", "pause", "sendto 0 127.0.0.1 9", "sendto 0 127.0.0.1 5000",
+	                "connect 0 127.0.0.1 5000", "name 0", NULL);
+	run_until_paused(&run);
+	shown = port_of(&run, "name 0");
+	cr_assert(shown >= 20000 && shown <= 20099, "%s", run.out);
+	run_go_on(&run);
+	run_end(&run);
+	cr_assert_eq(port_of(&run, "name 0"), shown);
+}
+
+/* A connect that fails because the set is used up leaves a socket that can be asked and tried again. */
+Test(deferred, used_up_after_getsockname)
+{
+	struct run run = { .policy = policy };
+
+	own("20000", "");
+	run_steps(&run, "socket 0 tcp4", "bind 0 0.0.0.0 20000", "socket 1 tcp4", "bind 1 127.0.0.2 0", "name 1", "connect 1 127.0.0.1 5000",
+	          "name 1", "close 0", "connect 1 127.0.0.1 5000", "peer 1", "name 1", NULL);
+	cr_assert(printed(&run, "connect 1 127.0.0.1 5000 = -1 EADDRNOTAVAIL"));
+	cr_assert_str_eq(result_of(&run, "peer 1"), "127.0.0.1 5000");
+	cr_assert_str_eq(result_of(&run, "name 1"), "127.0.0.2 20000");
+}
+
+/* A rule for connect or send alone: the bind() before it is put off as well. */
+Test(deferred, rules_that_leave_bind_out)
+{
+	struct run run = { .policy = "[rule r]\ncall = connect, send\nports = 20000-20009\n" };
+
+	own("20000", "");
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.2 0", "connect 0 127.0.0.1 5000", "name 0", "socket 1 udp4", "bind 1 0.0.0.0 0",
+	          "sendto 1 127.0.0.1 9", "name 1", "socket 2 tcp4", "bind 2 127.0.0.1 0", "listen 2", "name 2", NULL);
+	cr_assert(port_of(&run, "name 0") >= 20000 && port_of(&run, "name 0") <= 20009, "%s", run.out);
+	cr_assert(port_of(&run, "name 1") >= 20000 && port_of(&run, "name 1") <= 20009, "%s", run.out);
+	cr_assert_geq(port_of(&run, "name 2"), 40000);
 }
 
 /* Who asks and then listens, or connects where no rule decides, keeps the port that was shown. */

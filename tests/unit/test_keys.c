@@ -294,6 +294,7 @@ Test(keys, explicit)
 Test(keys, source)
 {
 	EXPECT_RULE("source = 192.0.2.10", rule->source.family == FAMILY_IPV4 && rule->source.lo == 0xc000020a);
+	expect_key_error("source = fe80::1", "link-local");
 	EXPECT_RULE("source = 2001:db8::10", rule->source.family == FAMILY_IPV6 && rule->source.lo == 0x10);
 	EXPECT_RULE("source = ::ffff:192.0.2.10", rule->source.family == FAMILY_IPV4);
 	expect_key_error("source = 192.0.2.0/24", "is no address");

@@ -1,0 +1,114 @@
+/* act_rare.h - the steps of act.c that few programs take: limits, sandboxes, descriptors made behind libc's back. */
+#ifndef PORTSHIM_TESTS_ACT_RARE_H
+#define PORTSHIM_TESTS_ACT_RARE_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* No further descriptor can be had; or as many as before. */
+static int limit_descriptors(int on)
+{
+	int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct rlimit limit;
+
+	close(next);
+	getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = on ? (rlim_t)next : limit.rlim_max;
+	return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* A datagram socket by a raw system call: under the number that `fd` had and that is free now, if any. */
+static int raw_socket(int *fd)
+{
+	int made = (int)syscall(SYS_socket, AF_INET, SOCK_DGRAM, 0);
+
+	if (*fd < 0)
+		*fd = made;
+	return made == *fd ? 0 : -1;
+}
+
+/* A kernel before Linux 6.3: setsockopt() of option 51 (IP_LOCAL_PORT_RANGE) is ENOPROTOOPT from here on. */
+static int without_late(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_setsockopt, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 51, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOPROTOOPT),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return -1;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* Another descriptor of the socket behind `fd`, as a process gets it from another one. */
+static int through_pidfd(int fd)
+{
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0), copy = pidfd < 0 ? -1 : pidfd_getfd(pidfd, fd, 0);
+
+	if (pidfd >= 0)
+		close(pidfd);
+	return copy;
+}
+
+/* A child of vfork(), which shares this memory, makes `to` a copy of `from` among its own descriptors. */
+static int copy_in_vfork_child(int from, int to)
+{
+	pid_t pid = vfork();
+	int status;
+
+	if (pid == 0) {
+		dup2(from, to);
+		_exit(0);
+	}
+	return pid < 0 || waitpid(pid, &status, 0) != pid ? -1 : 0;
+}
+
+/* Disconnects in a child: the socket is the parent's as well. */
+static int disconnect_in_child(int fd)
+{
+	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(connect(fd, &nobody, sizeof(nobody)) < 0);
+	return pid < 0 || waitpid(pid, &status, 0) != pid || status ? -1 : 0;
+}
+
+/* Two datagrams in one call, to two destinations. */
+static int send_two(int fd, const struct sockaddr_in *one, const struct sockaddr_in *two)
+{
+	struct iovec part = { .iov_base = (char[1]){ 'x' }, .iov_len = 1 };
+	struct mmsghdr messages[2] = {
+		{ .msg_hdr = { .msg_name = (void *)one, .msg_namelen = sizeof(*one), .msg_iov = &part, .msg_iovlen = 1 } },
+		{ .msg_hdr = { .msg_name = (void *)two, .msg_namelen = sizeof(*two), .msg_iov = &part, .msg_iovlen = 1 } },
+	};
+
+	return sendmmsg(fd, messages, 2, MSG_NOSIGNAL);
+}
+
+static int to_ipv4(int fd)
+{
+	int family = AF_INET;
+
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_ADDRFORM, &family, sizeof(family));
+}
+
+#endif
