@@ -1,9 +1,9 @@
 /* assign.h - the way of a call: from a hook to the port that the policy gives, or past it.
  *
- * Theory of operation. A hook describes its call as an `act`. decide() asks, in this order and as cheaply as it can:
+ * Theory of operation. A hook describes its call as an `act`. decide.c asks, in this order and as cheaply as it can:
  * does any rule of this process name such a call; is the socket one that has ports; has it one already; which rule
- * decides. Then either the call passes as it came, or it is refused, or place() gives the socket a port:
- * choice.h proposes one, bind.h tries it, and so on until one is the socket's or none is left. For the late way the
+ * decides. Then either the call passes as it came, or it is refused, or put off, or try.c gives the socket a port:
+ * choice.h proposes one, bind.h takes it, and so on until one is the socket's or none is left. For the late way the
  * try *is* the program's own connect(). Everything that comes from the caller is read, never written. */
 #ifndef PORTSHIM_SHIM_ASSIGN_H
 #define PORTSHIM_SHIM_ASSIGN_H
