@@ -23,6 +23,14 @@ if [ -s "$build/hooked.calls" ]; then
 	exit 1
 fi
 
+echo "== libportshim(7) names each of them"
+grep -v '^__\|^portshim' "$build/exports.expected" | while read -r name; do
+	grep -q "^\.Fn $name\( \|\$\)" tools/man/libportshim.7 || {
+		echo "$name is not in tools/man/libportshim.7"
+		exit 1
+	}
+done
+
 echo "== the library needs libc alone"
 if readelf -d "$build/libportshim.so" | grep NEEDED | grep -v 'libc\.so\|ld-linux'; then
 	exit 1
