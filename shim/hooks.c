@@ -7,12 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <sys/socket.h>
 
 #include "assign.h"
 #include "bind.h"
 #include "config/facts.h"
+#include "kernel.h"
 #include "log.h"
 #include "real.h"
 #include "session.h"
@@ -388,6 +390,28 @@ int hook_recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 
 	for (int i = 0; i < result; i++)
 		sock_received(&messages[i].msg_hdr);
+	return result;
+}
+
+/* From here on sockets of this process may be of several network namespaces, each with its own range: ports are taken in
+ * the way that is right in all of them. */
+int hook_setns(int fd, int kind) EXPORT("setns");
+int hook_setns(int fd, int kind)
+{
+	int result = real.setns(fd, kind);
+
+	if (result == 0 && (kind == 0 || kind & CLONE_NEWNET))
+		kernel_forgo_late();
+	return result;
+}
+
+int hook_unshare(int flags) EXPORT("unshare");
+int hook_unshare(int flags)
+{
+	int result = real.unshare(flags);
+
+	if (result == 0 && flags & CLONE_NEWNET)
+		kernel_forgo_late();
 	return result;
 }
 

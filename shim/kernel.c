@@ -115,7 +115,7 @@ bool kernel_takes_late(const struct kernel *kernel, uint16_t port)
 	       !atomic_load_explicit(&no_late, memory_order_relaxed);
 }
 
-void kernel_lacks_late(void)
+void kernel_forgo_late(void)
 {
 	atomic_store_explicit(&no_late, true, memory_order_relaxed);
 }

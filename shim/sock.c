@@ -23,7 +23,7 @@
 #endif
 
 /* Descriptors from here on are asked each time. The array costs the pages that are written. */
-#define SOCK_REMEMBERED 65536
+#define SOCK_REMEMBERED (1 << 20)
 static _Atomic int highest; /* no entry above was ever written */
 
 /* An entry: 0 is "nothing known". */
@@ -36,7 +36,7 @@ static _Atomic int highest; /* no entry above was ever written */
 #define ENTRY_STATE_SHIFT 6 /* 3 bits */
 #define ENTRY_STATE_MASK 7u
 #define ENTRY_PROTOCOL_SHIFT 9 /* 5 bits */
-#define ENTRY_OWN_RANGE (1u << 14)
+#define ENTRY_EARLY_ONLY (1u << 14)
 
 static _Atomic uint16_t memory[SOCK_REMEMBERED];
 
@@ -63,7 +63,7 @@ static uint16_t entry_pack(const struct sock *sock)
 {
 	return (uint16_t)(ENTRY_KNOWN | (sock->ipv6 ? ENTRY_IPV6 : 0) | (sock->reuse ? ENTRY_REUSE : 0) |
 	                  (sock->no_port ? ENTRY_NO_PORT : 0) | (sock->stream ? ENTRY_STREAM : 0) |
-	                  (sock->addressed ? ENTRY_ADDRESSED : 0) | (sock->own_range ? ENTRY_OWN_RANGE : 0) |
+	                  (sock->addressed ? ENTRY_ADDRESSED : 0) | (sock->early_only ? ENTRY_EARLY_ONLY : 0) |
 	                  (unsigned)sock->state << ENTRY_STATE_SHIFT |
 	                  (unsigned)sock->protocol << ENTRY_PROTOCOL_SHIFT);
 }
@@ -76,7 +76,7 @@ static void entry_unpack(struct sock *sock, uint16_t entry)
 	sock->no_port = entry & ENTRY_NO_PORT;
 	sock->stream = entry & ENTRY_STREAM;
 	sock->addressed = entry & ENTRY_ADDRESSED;
-	sock->own_range = entry & ENTRY_OWN_RANGE;
+	sock->early_only = entry & ENTRY_EARLY_ONLY;
 	sock->state = (enum sock_state)(entry >> ENTRY_STATE_SHIFT & ENTRY_STATE_MASK);
 }
 
@@ -149,7 +149,7 @@ static void ask(int fd, struct sock *sock)
 		return;
 	sock->reuse = true;
 	sock->no_port = option_of(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT) > 0;
-	sock->own_range = option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE) > 0;
+	sock->early_only = true;
 	sock->addressed = has_address_only(fd);
 	if (sock->addressed && !sock->no_port)
 		sock->state = SOCK_DEFERRED;
@@ -276,8 +276,10 @@ void sock_option_set(int fd, int level, int option, const void *value, socklen_t
 		entry_write(fd, entry | ENTRY_REUSE);
 	else if (level == IPPROTO_IPV6 && option == IPV6_ADDRFORM)
 		sock_forget(fd); /* it is a socket of IPv4 from here on */
-	else if (level == IPPROTO_IP)
-		bit = option == IP_BIND_ADDRESS_NO_PORT ? ENTRY_NO_PORT : option == IP_LOCAL_PORT_RANGE ? ENTRY_OWN_RANGE : 0;
+	else if (level == IPPROTO_IP && option == IP_BIND_ADDRESS_NO_PORT)
+		bit = ENTRY_NO_PORT;
+	else if (level == IPPROTO_IP && option == IP_LOCAL_PORT_RANGE)
+		entry_write(fd, entry | ENTRY_EARLY_ONLY);
 	if (bit)
 		entry_write(fd, (uint16_t)(option_is_on(value, len) ? entry | bit : entry & ~bit));
 }

@@ -35,7 +35,8 @@ struct sock {
 	bool reuse;            /* SO_REUSEADDR or SO_REUSEPORT may be on */
 	bool no_port;          /* the program set IP_BIND_ADDRESS_NO_PORT */
 	bool addressed;        /* bound to an address without a port, by whomever */
-	bool own_range;        /* the program set IP_LOCAL_PORT_RANGE: left alone */
+	bool early_only;       /* IP_LOCAL_PORT_RANGE is not ours to set: the program did, or the socket came from elsewhere,
+	                        * perhaps from another network namespace with another range */
 	bool stream;           /* connect() makes a connection: all but UDP and one-to-many SCTP */
 	enum sock_state state;
 };

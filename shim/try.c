@@ -40,7 +40,7 @@ static bool can_be_late(const struct attempt *a)
 {
 	/* A port taken late is shared between destinations; `share = never` has it bound. */
 	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT && a->rule->share != SHARE_NEVER &&
-	       !a->sock.own_range;
+	       !a->sock.early_only;
 }
 
 /* A late port needs the address on the socket before: that of `source`, or the program's own if it was lost. */
@@ -133,7 +133,7 @@ static bool try_late(struct attempt *a, const struct candidate *c, enum outcome 
 	if (!error)
 		error = bind_set_range(act->fd, c->lo, c->hi);
 	if (error == -ENOPROTOOPT) {
-		kernel_lacks_late();
+		kernel_forgo_late();
 		*outcome = OUTCOME_UNTRIED;
 		return c->lo == c->hi && try_early(a, c->lo, outcome, result);
 	}

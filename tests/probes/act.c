@@ -341,6 +341,8 @@ static int step_rare(const char *verb, int fd, long *result)
 		*result = without_late();
 	else if (strcmp(verb, "rawsocket") == 0)
 		*result = raw_socket(&slot[number(1) % SLOTS]);
+	else if (strcmp(verb, "other-network") == 0)
+		*result = other_network();
 	else if (strcmp(verb, "pidfd") == 0)
 		*result = (slot[to] = through_pidfd(fd)) < 0 ? -1 : 0;
 	else if (strcmp(verb, "vforkdup") == 0)

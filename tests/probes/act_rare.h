@@ -6,10 +6,13 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <net/if.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -102,6 +105,24 @@ static int send_two(int fd, const struct sockaddr_in *one, const struct sockaddr
 	};
 
 	return sendmmsg(fd, messages, 2, MSG_NOSIGNAL);
+}
+
+/* Another network namespace from here on, with lo and a range of its own. */
+static int other_network(void)
+{
+	struct ifreq request = { .ifr_name = "lo", .ifr_flags = IFF_UP };
+	int fd, range, result;
+
+	if (unshare(CLONE_NEWNET) < 0)
+		return -1;
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	result = ioctl(fd, SIOCSIFFLAGS, &request);
+	close(fd);
+	range = open("/proc/sys/net/ipv4/ip_local_port_range", O_WRONLY | O_CLOEXEC);
+	if (write(range, "50000 50999", 11) != 11)
+		result = -1;
+	close(range);
+	return result;
 }
 
 static int to_ipv4(int fd)

@@ -196,6 +196,19 @@ Test(no_way_out, the_programs_own_range)
 	cr_assert_str_eq(result_of(&run, "get 0 range"), value);
 }
 
+/* What was read of one network namespace does not hold in another. A socket from before is still the first one's. */
+Test(no_way_out, another_network_namespace)
+{
+	struct run run = { .policy = "[rule r]\nports = 40500-40501\n" };
+
+	own();
+	run_steps(&run, "socket 0 tcp4", "connect 0 127.0.0.1 5000", "socket 1 tcp4", "other-network", "connect 1 127.0.0.1 5000",
+	          "name 1", "socket 2 tcp4", "bind 2 127.0.0.1 5000", "listen 2", "socket 3 tcp4", "connect 3 127.0.0.1 5000", "name 3", NULL);
+	cr_assert_str_eq(result_of(&run, "other-network"), "0");
+	cr_assert(port_of(&run, "name 1") == 40500 || port_of(&run, "name 1") == 40501, "%s", run.out);
+	cr_assert(port_of(&run, "name 3") == 40500 || port_of(&run, "name 3") == 40501, "%s", run.out);
+}
+
 /* A socket of IPv6 that became one of IPv4. */
 Test(no_way_out, turned_into_ipv4)
 {
