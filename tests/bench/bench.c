@@ -103,7 +103,7 @@ static double measure(const char *build, const struct way *way)
 {
 	char program[512], library[512], text[64] = "";
 	int out[2], status;
-	pid_t pid;
+	pid_t pid = -1;
 
 	snprintf(program, sizeof(program), "%s/tests/bench/load", build);
 	snprintf(library, sizeof(library), "%s/libportshim.so", build);
@@ -159,7 +159,7 @@ static void print_ratio(const struct way *way, int to, int rounds)
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 2 ? atoi(argv[2]) : 21;
+	int rounds = argc > 2 ? atoi(argv[2]) : 41;
 	pid_t server;
 
 	if (argc < 2 || rounds < 1 || rounds > ROUNDS_MAX)
