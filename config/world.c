@@ -31,20 +31,22 @@ bool world_range(struct port_range *range, struct arena *arena)
 	int error;
 	const char *words = locate_read(arena, "/proc/sys/net/ipv4/ip_local_port_range", &length, &error);
 
-	if (!words)
-		return false;
-	range->lo = next_port(&words);
-	range->hi = next_port(&words);
-	return range->lo > 0 && range->lo <= range->hi;
+	if (words) {
+		range->lo = next_port(&words);
+		range->hi = next_port(&words);
+		if (range->lo > 0 && range->lo <= range->hi)
+			return true;
+	}
+	*range = (struct port_range){ .lo = 1, .hi = 0 };
+	return false;
 }
 
-void world_read(struct policy_world *world, struct arena *arena)
+void world_read(struct policy_world *world, struct port_range range, struct arena *arena)
 {
 	size_t length;
 	int error;
 
-	if (!world_range(&world->kernel, arena))
-		world->kernel = usual;
+	world->kernel = range.lo <= range.hi ? range : usual;
 	world->passwd = locate_read(arena, "/etc/passwd", &length, &error);
 	world->group = locate_read(arena, "/etc/group", &length, &error);
 }

@@ -7,10 +7,11 @@
 #include "arena.h"
 #include "policy.h"
 
-/* net.ipv4.ip_local_port_range as it is now (ip(7)); false where /proc does not tell. `arena` is scratch. */
+/* net.ipv4.ip_local_port_range as it is now (ip(7)); false, and 1-0, where /proc does not tell. `arena` is scratch. */
 bool world_range(struct port_range *range, struct arena *arena);
 
-/* All of it, in `arena`. Where the range cannot be had it is the kernel's own default, 32768-60999. */
-void world_read(struct policy_world *world, struct arena *arena);
+/* The rest, in `arena`, with `range` as it was read. Where it could not be (lo > hi), the kernel's own default stands for
+ * it: 32768-60999. */
+void world_read(struct policy_world *world, struct port_range range, struct arena *arena);
 
 #endif

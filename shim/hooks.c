@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "assign.h"
@@ -415,10 +416,60 @@ int hook_unshare(int flags)
 	return result;
 }
 
-/* The policy is read before its file is out of sight. */
+/* --- calls after which the policy may be out of sight: it is read before --------------------------------- */
+
 int hook_chroot(const char *path) EXPORT("chroot");
 int hook_chroot(const char *path)
 {
 	session_prepare();
 	return real.chroot(path);
+}
+
+int hook_setuid(uid_t user) EXPORT("setuid");
+int hook_setuid(uid_t user)
+{
+	session_prepare();
+	return real.setuid(user);
+}
+
+int hook_seteuid(uid_t user) EXPORT("seteuid");
+int hook_seteuid(uid_t user)
+{
+	session_prepare();
+	return real.seteuid(user);
+}
+
+int hook_setreuid(uid_t user, uid_t effective) EXPORT("setreuid");
+int hook_setreuid(uid_t user, uid_t effective)
+{
+	session_prepare();
+	return real.setreuid(user, effective);
+}
+
+int hook_setresuid(uid_t user, uid_t effective, uid_t saved) EXPORT("setresuid");
+int hook_setresuid(uid_t user, uid_t effective, uid_t saved)
+{
+	session_prepare();
+	return real.setresuid(user, effective, saved);
+}
+
+/* A sandbox begins with one of these, even where the filter itself comes by seccomp(2). What it forbids may be what the
+ * kernel's settings are read with, again and again: no port is taken that depends on them. */
+int hook_prctl(int option, ...) EXPORT("prctl");
+int hook_prctl(int option, ...)
+{
+	unsigned long a, b, c, d;
+	va_list list;
+
+	va_start(list, option);
+	a = va_arg(list, unsigned long);
+	b = va_arg(list, unsigned long);
+	c = va_arg(list, unsigned long);
+	d = va_arg(list, unsigned long);
+	va_end(list);
+	if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) {
+		session_prepare();
+		kernel_forgo_late();
+	}
+	return real.prctl(option, a, b, c, d);
 }

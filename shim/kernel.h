@@ -30,8 +30,8 @@ bool kernel_reserves(const struct kernel *kernel, uint16_t port);
 /* Whether the kernel can be told to take this port inside connect() (IP_LOCAL_PORT_RANGE): the late way. */
 bool kernel_takes_late(const struct kernel *kernel, uint16_t port);
 
-/* No port is taken late from here on: setsockopt said that it has no IP_LOCAL_PORT_RANGE (before Linux 6.3), or what is
- * read here need not be what holds for a socket. */
+/* No port is taken late from here on: setsockopt said that it has no IP_LOCAL_PORT_RANGE (before Linux 6.3), what is read
+ * here need not be what holds for a socket, or the settings may not be read again. */
 void kernel_forgo_late(void);
 
 #endif

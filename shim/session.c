@@ -118,7 +118,7 @@ static bool compile(struct session *session, struct findings *findings)
 	struct policy_world world;
 	bool read;
 
-	world_read(&world, &session->arena);
+	world_read(&world, kernel_known()->ephemeral, &session->arena);
 	read = session->ports ?
 		policy_from_ports(&session->policy, session->ports, &world, hear, findings) :
 		policy_read(&session->policy, session->text, session->text_length, &world, hear, findings);

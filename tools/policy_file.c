@@ -103,10 +103,12 @@ bool policy_file_load(struct policy_file *loaded, const char *file, const char *
 {
 	struct policy_world world = { .passwd = NULL };
 	struct arena arena = { .chunks = NULL };
+	struct port_range range;
 	memset(loaded, 0, sizeof(*loaded));
 	if (!choose(loaded, file, ports))
 		return false;
-	world_read(&world, &arena);
+	world_range(&range, &arena);
+	world_read(&world, range, &arena);
 	bool valid;
 	if (loaded->from.found == FOUND_PORTS)
 		valid = policy_from_ports(&loaded->policy, loaded->from.ports, &world, finding_print, loaded);

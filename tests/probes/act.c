@@ -339,6 +339,8 @@ static int step_rare(const char *verb, int fd, long *result)
 		*result = limit_descriptors(verb[0] == 'l');
 	else if (strcmp(verb, "without-late") == 0)
 		*result = without_late();
+	else if (strcmp(verb, "without-open") == 0)
+		*result = without_open();
 	else if (strcmp(verb, "rawsocket") == 0)
 		*result = raw_socket(&slot[number(1) % SLOTS]);
 	else if (strcmp(verb, "other-network") == 0)

@@ -34,6 +34,30 @@ Test(no_way_out, last_descriptor)
 	ours(&run, "name 0");
 }
 
+/* The policy is read before the program may not read it any more: as another user, in a sandbox that forbids open(). */
+Test(no_way_out, policy_out_of_sight)
+{
+	char path[] = "/tmp/portshim-test-XXXXXX", variable[64];
+	struct run run = { .env = { variable } };
+	int fd = mkstemp(path);
+
+	cr_assert(fd >= 0 && write(fd, ALL, strlen(ALL)) == (ssize_t)strlen(ALL)); /* 0600, root's */
+	close(fd);
+	snprintf(variable, sizeof(variable), "PORTSHIM_CONF=%s", path);
+	own();
+	run_steps(&run, "setuid 65534", "socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0", NULL);
+	ours(&run, "name 0");
+	run_steps(&run, "without-open", "socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0", NULL);
+	cr_assert_str_eq(result_of(&run, "without-open"), "0");
+	ours(&run, "name 0");
+	unlink(path);
+	run = (struct run){ .policy = "[rule r]\nports = 40500-40501\n" };
+	run_steps(&run, "socket 0 tcp4", "connect 0 127.0.0.1 9001", "without-open", "sleep 1050", "socket 1 tcp4",
+	          "connect 1 127.0.0.1 5000", "name 1", NULL);
+	cr_assert(exited(&run, 0), "killed for reading the kernel's settings again");
+	cr_assert(port_of(&run, "name 1") == 40500 || port_of(&run, "name 1") == 40501, "%s", run.out);
+}
+
 /* An inherited socket and no descriptor to read the policy with: refused now, in order later. */
 Test(no_way_out, no_descriptor_for_the_policy)
 {

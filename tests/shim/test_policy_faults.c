@@ -75,12 +75,14 @@ Test(policy_faults, unreadable)
 {
 	char path[] = "/tmp/portshim-test-XXXXXX", variable[64];
 	struct run run = { .env = { variable } };
+	const char *argv[] = { "setpriv", "--reuid=65534", "--clear-groups", built("tests/probes/act"), "socket 0 tcp4",
+	                       "connect 0 127.0.0.1 5000", NULL };
 
 	close(mkstemp(path)); /* 0600, root's */
 	snprintf(variable, sizeof(variable), "PORTSHIM_CONF=%s", path);
 	net_own();
 	server_tcp("127.0.0.1", 5000);
-	run_steps(&run, "setuid 65534", "socket 0 tcp4", "connect 0 127.0.0.1 5000", NULL);
+	run_program(&run, argv);
 	unlink(path);
 	cr_assert_str_eq(result_of(&run, "connect 0 127.0.0.1 5000"), "0");
 	cr_assert_eq(occurrences(run.err, "may not be read"), 1, "%s", run.err);
