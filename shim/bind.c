@@ -231,15 +231,35 @@ int bind_address(int fd, const struct sock *sock, const union name *name)
 	return error;
 }
 
+/* The interface that the program bound (SO_BINDTODEVICE), 0 if none. */
+static int interface_of(int fd)
+{
+	int interface = 0;
+	socklen_t len = sizeof(interface);
+
+	return getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, &len) == 0 ? interface : 0;
+}
+
+static void bind_interface(int fd, int interface)
+{
+	real.setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, sizeof(interface));
+}
+
 /* Disconnecting releases such a port: of a datagram socket at once, of a stream only on its way out of another state, and
  * listening is the one that sends nothing (measured: tests/platform/release.c). */
 int bind_release(int fd, const struct sock *sock)
 {
 	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	int interface = interface_of(fd);
 
 	if (sock->stream && real.listen(fd, 0) < 0)
 		return -errno;
-	return syscall(SYS_connect, fd, &nobody, sizeof(nobody)) < 0 ? -errno : 0;
+	if (syscall(SYS_connect, fd, &nobody, sizeof(nobody)) < 0)
+		return -errno;
+	/* Disconnecting a datagram socket takes it off its interface as well. */
+	if (interface)
+		bind_interface(fd, interface);
+	return 0;
 }
 
 /* --- what a second, short-lived socket can tell ---------------------------------------------------- */
@@ -284,14 +304,14 @@ bool addr_is_local(const struct endpoint *to)
 
 bool source_exists(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	int scratch = scratch_socket(addr->sa_family), interface = 0;
-	socklen_t size = sizeof(interface);
+	int scratch = scratch_socket(addr->sa_family), interface;
 	bool exists;
 
 	if (scratch < 0)
 		return true;
-	if (getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, &size) == 0 && interface)
-		real.setsockopt(scratch, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, sizeof(interface));
+	interface = interface_of(fd);
+	if (interface)
+		bind_interface(scratch, interface);
 	exists = syscall(SYS_connect, scratch, addr, len) == 0 || errno != EADDRNOTAVAIL;
 	scratch_close(scratch);
 	return exists;

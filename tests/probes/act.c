@@ -144,7 +144,7 @@ static int option(const char *name, int *level)
 	static const struct { const char *name; int level, option; } options[] = {
 		{ "reuseaddr", SOL_SOCKET, SO_REUSEADDR }, { "reuseport", SOL_SOCKET, SO_REUSEPORT },
 		{ "noport", IPPROTO_IP, 24 }, { "range", IPPROTO_IP, 51 }, { "v6only", IPPROTO_IPV6, IPV6_V6ONLY },
-		{ "nodelay", IPPROTO_TCP, TCP_NODELAY }, { "error", SOL_SOCKET, SO_ERROR },
+		{ "ifindex", SOL_SOCKET, SO_BINDTOIFINDEX }, { "nodelay", IPPROTO_TCP, TCP_NODELAY }, { "error", SOL_SOCKET, SO_ERROR },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)

@@ -105,6 +105,17 @@ Test(no_way_out, ports_from_calls_that_fail)
 	}
 }
 
+/* Taking such a port off again takes nothing else off the socket: not the interface that its program bound. */
+Test(no_way_out, interface_survives)
+{
+	struct run run = { .policy = ALL };
+
+	own();
+	run_steps(&run, "socket 0 udp4", "set 0 ifindex 1", "sendto 0 null 0", "sendto 0 127.0.0.1 5000", "name 0", "get 0 ifindex", NULL);
+	ours(&run, "name 0");
+	cr_assert_str_eq(result_of(&run, "get 0 ifindex"), "1");
+}
+
 /* A number that was a settled socket's is another's, made behind libc's back or in a child that shares our memory. */
 Test(no_way_out, numbers_used_again_behind_our_back)
 {
