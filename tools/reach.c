@@ -253,6 +253,6 @@ void reach_words(const struct reach *reach, char *words, size_t size)
 	const char *is = words_of[reach->verdict].is, *so = words_of[reach->verdict].so;
 	const char *by = reach->interpreter;
 	const char *error = reach->error ? strerror(reach->error) : "";
-	snprintf(words, size, "%s%s%s %s%s%s: %s", by[0] ? by : reach->path, by[0] ? ", which runs " : "",
-	         by[0] ? reach->path : "", is, error[0] ? ": " : "", error, so);
+	snprintf(words, size, "%s%s%s%s %s%s%s: %s", by[0] ? by : reach->path, by[0] ? ", which runs " : "",
+	         by[0] ? reach->path : "", by[0] ? "," : "", is, error[0] ? ": " : "", error, so);
 }
