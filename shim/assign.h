@@ -29,6 +29,10 @@ struct act {
 	int flags;
 };
 
+/* Whether sends on `fd` pass whatever their destination: it has its port, and nothing is denied. For the hooks of the
+ * sends, which are called more often than all others. Touches neither errno nor the kernel. */
+bool assign_passes_sends(int fd);
+
 /* Carries the call out: its result, and errno, as the program is to see them. A bind by the policy takes the place of
  * `finish`; every other call gets its port, if the policy has a say, and goes on to `finish`. */
 ssize_t assign(const struct act *act);

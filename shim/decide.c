@@ -124,6 +124,13 @@ static uint8_t calls_that_matter(const struct act *act)
 	return act->calls | CALL_BIND | (act->calls == CALL_SEND && act->flags & MSG_FASTOPEN ? CALL_CONNECT : 0);
 }
 
+bool assign_passes_sends(int fd)
+{
+	const struct session *session = session_made();
+
+	return session && !session->denies && !session->broken && (sock_is_settled(fd) || sock_is_decided(fd));
+}
+
 bool passes_at_once(const struct act *act)
 {
 	const struct session *session;
@@ -133,9 +140,9 @@ bool passes_at_once(const struct act *act)
 	session = session_get();
 	if (!(session->calls & calls_that_matter(act)))
 		return true;
-	if (session->denies || session->broken)
-		return false;
-	return sock_is_settled(act->fd) || (act->calls == CALL_SEND && sock_is_decided(act->fd));
+	if (act->calls == CALL_SEND)
+		return assign_passes_sends(act->fd);
+	return sock_is_settled(act->fd) && !session->denies && !session->broken;
 }
 
 enum todo decide(struct attempt *a)

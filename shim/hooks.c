@@ -147,7 +147,7 @@ ssize_t hook_sendto(int fd, const void *data, size_t size, int flags, const stru
 		.finish = finish_sendto, .data = data, .size = size, .flags = flags,
 	};
 
-	if (!name_is_inet(addr, len))
+	if (assign_passes_sends(fd) || !name_is_inet(addr, len))
 		return real.sendto(fd, data, size, flags, addr, len);
 	return assign(&act);
 }
@@ -165,7 +165,7 @@ ssize_t hook_sendmsg(int fd, const struct msghdr *message, int flags)
 		.data = message, .flags = flags,
 	};
 
-	if (message_has_name(message, &act.addr, &act.len))
+	if (!assign_passes_sends(fd) && message_has_name(message, &act.addr, &act.len))
 		return assign(&act);
 	return real.sendmsg(fd, message, flags);
 }
@@ -203,6 +203,8 @@ int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 		.data = messages, .size = count, .flags = flags,
 	};
 
+	if (assign_passes_sends(fd))
+		return real.sendmmsg(fd, messages, count, flags);
 	if (count > 1 && !sock_is_other(fd) && assign_denies())
 		return send_each(fd, messages, count, flags);
 	if (count > 0 && message_has_name(&messages->msg_hdr, &act.addr, &act.len))

@@ -221,9 +221,14 @@ static const struct session *remake(const struct session *old)
 	return published;
 }
 
+const struct session *session_made(void)
+{
+	return atomic_load_explicit(&current, memory_order_acquire);
+}
+
 const struct session *session_get(void)
 {
-	const struct session *session = atomic_load_explicit(&current, memory_order_acquire);
+	const struct session *session = session_made();
 
 	return session ? session : make();
 }

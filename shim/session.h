@@ -32,6 +32,9 @@ struct session {
  * point; errno may change. */
 const struct session *session_get(void);
 
+/* The same, but NULL where none was made yet. */
+const struct session *session_made(void);
+
 /* The same ahead of the first call: before a socket takes the last descriptor, or chroot() hides the policy. */
 void session_prepare(void);
 
