@@ -160,21 +160,3 @@ Test(policy_faults, after_chroot)
 	cr_assert_str_eq(result_of(&run, "chroot /proc/self/fdinfo"), "0");
 	cr_assert_eq(port_of(&run, "name 0"), 20000);
 }
-
-/* What is logged when it is asked for: the rule, the port, the destination; and to a file when told so. */
-Test(policy_faults, log_to_file)
-{
-	char path[] = "/tmp/portshim-test-XXXXXX", policy[256], text[1024] = "";
-	struct run run = { .policy = policy };
-	int fd = mkstemp(path);
-
-	snprintf(policy, sizeof(policy), "[portshim]\nlog = info\nlog-to = %s\n[rule mine]\nports = 20000\n", path);
-	net_own();
-	server_tcp("127.0.0.1", 5000);
-	run_steps(&run, "socket 0 tcp4", "connect 0 127.0.0.1 5000", NULL);
-	cr_assert_gt(read(fd, text, sizeof(text) - 1), 0);
-	cr_assert_not_null(strstr(text, "rule mine: tcp port 20000 to 127.0.0.1:5000"), "%s", text);
-	cr_assert_str_empty(run.err);
-	close(fd);
-	unlink(path);
-}
