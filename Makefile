@@ -41,8 +41,12 @@ $(BUILD)/libportshim.so: $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(BUILD)/exports.map
 		-Wl,--version-script=$(BUILD)/exports.map -Wl,--exclude-libs,ALL \
 		-o $@ $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(PKG_LIBS) -ldl
 
-$(BUILD)/portshim: $(CONFIG_OBJECTS) $(TOOL_OBJECTS)
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie -o $@ $(CONFIG_OBJECTS) $(TOOL_OBJECTS) $(PKG_LIBS) -ldl
+# What the tool shares with the library: all but the names that a program calls.
+$(BUILD)/engine.a: $(CONFIG_OBJECTS) $(filter-out %/hooks.o,$(SHIM_OBJECTS))
+	$(call say,AR,$@)$(RM) $@ && $(AR) qcs $@ $^
+
+$(BUILD)/portshim: $(TOOL_OBJECTS) $(BUILD)/engine.a
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie -o $@ $(TOOL_OBJECTS) $(BUILD)/engine.a $(PKG_LIBS) -ldl
 
 # The names that the library exports are those of the table of hooks, and no others.
 $(BUILD)/exports.map: shim/exports.map.in shim/hooks.def

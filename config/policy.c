@@ -1,6 +1,8 @@
 /* policy.c - a whole policy: read, checked, and laid out as what does not change any more. */
 #include "policy.h"
 
+#include <string.h>
+
 #include "read.h"
 #include "reading.h"
 #include "value.h"
@@ -26,6 +28,31 @@ static struct reading *reading_start(const struct policy_world *world, policy_li
 	return reading;
 }
 
+/* FNV-1a, 64 bits. */
+static uint64_t mix(uint64_t hash, const void *data, size_t size)
+{
+	const unsigned char *at = data;
+
+	while (size-- > 0)
+		hash = (hash ^ *at++) * UINT64_C(0x100000001b3);
+	return hash;
+}
+
+static uint64_t identify(const struct rule *rule)
+{
+	const uint8_t choose = (uint8_t)rule->choose;
+	uint64_t id = mix(UINT64_C(0xcbf29ce484222325), rule->name, strlen(rule->name));
+
+	id = mix(id, &choose, 1);
+	id = mix(id, &rule->cooldown_ms, sizeof(rule->cooldown_ms));
+	for (uint32_t i = 0; i < rule->ports.intervals; i++) {
+		const struct port_interval *interval = &rule->ports.interval[i];
+
+		id = mix(id, (uint16_t[]){ interval->lo, interval->hi }, 4);
+	}
+	return id ? id : 1;
+}
+
 static void lay_out_rules(struct reading *reading)
 {
 	struct policy *policy = &reading->policy;
@@ -37,7 +64,9 @@ static void lay_out_rules(struct reading *reading)
 	policy->rule = rule;
 	policy->rules = reading->rules;
 	for (struct draft *draft = reading->first; draft; draft = draft->after) {
-		*rule++ = draft->rule;
+		*rule = draft->rule;
+		rule->id = identify(rule);
+		rule++;
 		if (draft->rule.ports.uses_kernel || draft->rule.choose == CHOOSE_KERNEL)
 			policy->uses_kernel_range = true;
 	}

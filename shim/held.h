@@ -1,0 +1,18 @@
+/* held.h - which lease a descriptor's socket has, so that close() can give the port back in the table.
+ *
+ * A hint like all of the table: a descriptor that was closed out of sight, or that has copies, makes the table
+ * believe a port in use or free that is not. The kernel says so when it matters. */
+#ifndef PORTSHIM_SHIM_HELD_H
+#define PORTSHIM_SHIM_HELD_H
+
+#include "lease.h"
+
+void held_keep(int fd, const struct lease *lease);
+
+/* What `fd` had, for lease_release(); it has nothing from here on. */
+struct lease held_take(int fd);
+
+/* Gives back what `fd` had: its number is another socket's now. errno may change. */
+void held_release(int fd);
+
+#endif

@@ -1,0 +1,394 @@
+/* lease.c - cells and blocks of the table: each step of the protocol in table.h, once. */
+#define _GNU_SOURCE
+#include "lease.h"
+
+#include "clock.h"
+#include "owner.h"
+#include "random.h"
+#include "rules.h"
+
+#define STATE_SHIFT 62
+#define NONCE_SHIFT OWNER_BITS
+#define NONCE_MASK 0xffffu
+#define RULE_BITS 10 /* TABLE_RULES; the time in `info` is cut by as many: a microsecond */
+#define RULE_MASK ((UINT64_C(1) << RULE_BITS) - 1)
+#define TAG_MARK (UINT64_C(1) << 63) /* a block that is being renamed; no name has it */
+#define TRIES 3
+
+_Static_assert(TABLE_RULES == 1u << RULE_BITS && STATE_SHIFT == OWNER_BITS + 16, "bits of a cell");
+
+/* --- peers ----------------------------------------------------------------------------------------- */
+
+static uint64_t rest_word(const struct peer *peer)
+{
+	return (uint64_t)peer->to.port << 32 | (uint64_t)peer->protocol << 16 | (uint64_t)peer->to.addr.family << 8 |
+	       peer->source.family;
+}
+
+static uint64_t peer_hash(const struct table *table, const struct peer *peer)
+{
+	const uint64_t words[5] = {
+		peer->to.addr.hi, peer->to.addr.lo, peer->source.hi, peer->source.lo, rest_word(peer),
+	};
+	const uint64_t key[2] = {
+		atomic_load_explicit(&table->key[0], memory_order_relaxed),
+		atomic_load_explicit(&table->key[1], memory_order_relaxed),
+	};
+
+	return siphash(key, words, sizeof(words));
+}
+
+void peer_make(struct peer *peer, const struct table *table, uint8_t protocol, const struct endpoint *to,
+               const struct ip_addr *source)
+{
+	*peer = (struct peer){ .protocol = protocol };
+	if (to)
+		peer->to = *to;
+	if (source)
+		peer->source = *source;
+	peer->id = peer_hash(table, peer);
+}
+
+unsigned int peer_space(uint8_t protocol)
+{
+	return protocol == PROTOCOL_TCP ? 0 : protocol == PROTOCOL_UDP ? 1 : 2;
+}
+
+/* --- words ----------------------------------------------------------------------------------------- */
+
+enum cell_state cell_state(uint64_t word)
+{
+	return (enum cell_state)(word >> STATE_SHIFT);
+}
+
+uint64_t cell_owner(uint64_t word)
+{
+	return word & OWNER_MASK;
+}
+
+uint64_t cell_time(uint64_t info)
+{
+	return info & ~RULE_MASK;
+}
+
+uint32_t cell_rule(uint64_t info)
+{
+	return (uint32_t)(info & RULE_MASK);
+}
+
+static uint64_t word_make(struct table *table, enum cell_state state)
+{
+	static _Atomic uint32_t nonce;
+	uint32_t next = atomic_load_explicit(&nonce, memory_order_relaxed);
+
+	if (next == 0)
+		atomic_compare_exchange_strong(&nonce, &next, (uint32_t)random_number());
+	next = atomic_fetch_add_explicit(&nonce, 1, memory_order_relaxed);
+	return (uint64_t)state << STATE_SHIFT | (uint64_t)(next & NONCE_MASK) << NONCE_SHIFT | owner_self(table);
+}
+
+static uint64_t with_state(uint64_t word, enum cell_state state)
+{
+	return (word & ~(UINT64_C(3) << STATE_SHIFT)) | (uint64_t)state << STATE_SHIFT;
+}
+
+/* --- blocks ---------------------------------------------------------------------------------------- */
+
+static uint64_t scramble(uint64_t x)
+{
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+/* The tag of a block: its top bit is for marks, and it is not 0. */
+static uint64_t tag_of(const struct peer *peer, uint16_t port)
+{
+	return (scramble(peer->id + port / BLOCK_PORTS * UINT64_C(0x9e3779b97f4a7c15)) & ~TAG_MARK) | 1u << 16;
+}
+
+static uint32_t bucket_of(uint64_t tag)
+{
+	return (uint32_t)(tag >> 20) & (TABLE_BLOCKS - 1) & ~(BUCKET_BLOCKS - 1);
+}
+
+static int32_t tag_find(const struct table *table, uint64_t tag)
+{
+	uint32_t first = bucket_of(tag);
+
+	for (uint32_t i = first; i < first + BUCKET_BLOCKS; i++)
+		if (atomic_load_explicit(&table->tag[i], memory_order_acquire) == tag)
+			return (int32_t)i;
+	return -1;
+}
+
+int32_t block_find(const struct table *table, const struct peer *peer, uint16_t first)
+{
+	return tag_find(table, tag_of(peer, first));
+}
+
+/* Whether the block has the name, and no other has it. */
+static bool tag_is_unique(const struct table *table, uint32_t block, uint64_t tag)
+{
+	uint32_t first = bucket_of(tag), seen = 0;
+
+	for (uint32_t i = first; i < first + BUCKET_BLOCKS; i++)
+		seen += atomic_load(&table->tag[i]) == tag;
+	return seen == 1 && atomic_load(&table->tag[block]) == tag;
+}
+
+static bool block_is_idle(const struct table *table, uint32_t block)
+{
+	for (uint32_t i = 0; i < BLOCK_PORTS; i++)
+		if (atomic_load(&table->cell[block][i].word) != 0)
+			return false;
+	return true;
+}
+
+/* Gives an idle block that was `old` the name `tag` (0: none). */
+static bool block_rename(struct table *table, uint32_t block, uint64_t old, uint64_t tag)
+{
+	uint64_t mark = TAG_MARK | random_number();
+	bool idle;
+
+	if (!atomic_compare_exchange_strong(&table->tag[block], &old, mark))
+		return false;
+	idle = block_is_idle(table, block);
+	if (idle)
+		atomic_store_explicit(&table->busy[block], 0, memory_order_relaxed);
+	return atomic_compare_exchange_strong(&table->tag[block], &mark, idle ? tag : old) && idle;
+}
+
+/* Two blocks of one name: the one that is idle loses it. */
+static void remove_twin(struct table *table, uint64_t tag)
+{
+	uint32_t first = bucket_of(tag);
+
+	for (uint32_t i = first + BUCKET_BLOCKS; i-- > first;)
+		if (atomic_load(&table->tag[i]) == tag && block_rename(table, i, tag, 0))
+			return;
+}
+
+/* Names one of the bucket's blocks: a new one, else an idle one, beginning anywhere. */
+static bool block_name_one(struct table *table, uint64_t tag)
+{
+	uint32_t first = bucket_of(tag), from = (uint32_t)(random_number() % BUCKET_BLOCKS);
+
+	for (uint32_t i = first; i < first + BUCKET_BLOCKS; i++) {
+		uint64_t none = 0;
+
+		if (atomic_compare_exchange_strong(&table->tag[i], &none, tag))
+			return true;
+	}
+	for (uint32_t i = 0; i < BUCKET_BLOCKS; i++) {
+		uint32_t block = first + (from + i) % BUCKET_BLOCKS;
+		uint64_t old = atomic_load(&table->tag[block]);
+
+		if ((old & TAG_MARK || atomic_load(&table->busy[block]) == 0) && block_rename(table, block, old, tag))
+			return true;
+	}
+	return false;
+}
+
+static void name_write(struct table *table, uint32_t block, const struct peer *peer, uint16_t port)
+{
+	struct table_name *name = &table->name[block];
+	uint64_t rest = rest_word(peer) | (uint64_t)(port / BLOCK_PORTS) << 48;
+
+	if (atomic_load_explicit(&name->rest, memory_order_relaxed) == rest &&
+	    atomic_load_explicit(&name->to[1], memory_order_relaxed) == peer->to.addr.lo &&
+	    atomic_load_explicit(&name->to[0], memory_order_relaxed) == peer->to.addr.hi &&
+	    atomic_load_explicit(&name->source[1], memory_order_relaxed) == peer->source.lo)
+		return;
+	atomic_store_explicit(&name->to[0], peer->to.addr.hi, memory_order_relaxed);
+	atomic_store_explicit(&name->to[1], peer->to.addr.lo, memory_order_relaxed);
+	atomic_store_explicit(&name->source[0], peer->source.hi, memory_order_relaxed);
+	atomic_store_explicit(&name->source[1], peer->source.lo, memory_order_relaxed);
+	atomic_store_explicit(&name->rest, rest, memory_order_release);
+}
+
+bool block_name(const struct table *table, uint32_t block, struct peer *peer, uint16_t *first)
+{
+	const struct table_name *name = &table->name[block];
+	uint64_t tag = atomic_load_explicit(&table->tag[block], memory_order_acquire);
+	uint64_t rest = atomic_load_explicit(&name->rest, memory_order_acquire);
+
+	if (!tag || tag & TAG_MARK)
+		return false;
+	*first = (uint16_t)((rest >> 48) * BLOCK_PORTS);
+	*peer = (struct peer){
+		.protocol = (uint8_t)(rest >> 16),
+		.to.addr = {
+			.hi = atomic_load_explicit(&name->to[0], memory_order_relaxed),
+			.lo = atomic_load_explicit(&name->to[1], memory_order_relaxed),
+			.family = (uint8_t)(rest >> 8),
+		},
+		.to.port = (uint16_t)(rest >> 32),
+		.source = {
+			.hi = atomic_load_explicit(&name->source[0], memory_order_relaxed),
+			.lo = atomic_load_explicit(&name->source[1], memory_order_relaxed),
+			.family = (uint8_t)rest,
+		},
+	};
+	peer->id = peer_hash(table, peer);
+	return tag_of(peer, *first) == tag;
+}
+
+uint64_t lease_busy(const struct table *table, const struct peer *peer, uint16_t first)
+{
+	int32_t block = block_find(table, peer, first);
+
+	return block < 0 ? 0 : atomic_load_explicit(&table->busy[block], memory_order_relaxed);
+}
+
+/* --- claims ---------------------------------------------------------------------------------------- */
+
+static void busy_set(struct table *table, uint32_t cell)
+{
+	atomic_fetch_or_explicit(&table->busy[cell / BLOCK_PORTS], UINT64_C(1) << cell % BLOCK_PORTS,
+	                         memory_order_relaxed);
+}
+
+static void busy_clear(struct table *table, uint32_t cell)
+{
+	atomic_fetch_and_explicit(&table->busy[cell / BLOCK_PORTS], ~(UINT64_C(1) << cell % BLOCK_PORTS),
+	                          memory_order_relaxed);
+}
+
+static struct table_cell *cell_at(struct table *table, uint32_t cell)
+{
+	return &table->cell[cell / BLOCK_PORTS][cell % BLOCK_PORTS];
+}
+
+static uint64_t info_make(uint64_t now, uint32_t rule)
+{
+	return (now & ~RULE_MASK) | (rule & RULE_MASK);
+}
+
+/* The lease's number of a cell is one more than its own, so that 0 is none. */
+static bool step(struct table *table, uint32_t number, uint64_t from, uint64_t to)
+{
+	uint32_t cell = number - 1;
+	bool done;
+
+	if (!number || cell >= TABLE_BLOCKS * BLOCK_PORTS)
+		return false;
+	done = atomic_compare_exchange_strong(&cell_at(table, cell)->word, &from, to);
+	if (done && to == 0)
+		busy_clear(table, cell);
+	return done;
+}
+
+bool cell_free(struct table *table, uint32_t block, uint32_t place, uint64_t word)
+{
+	return step(table, block * BLOCK_PORTS + place + 1, word, 0);
+}
+
+static int32_t block_get(struct table *table, uint64_t tag)
+{
+	int32_t block = tag_find(table, tag);
+
+	return block < 0 && block_name_one(table, tag) ? tag_find(table, tag) : block;
+}
+
+enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease)
+{
+	uint64_t tag = tag_of(peer, port), now = clock_now();
+
+	lease->cell = 0;
+	for (int i = 0; i < TRIES; i++) {
+		int32_t block = block_get(table, tag);
+		uint32_t cell = (uint32_t)block * BLOCK_PORTS + port % BLOCK_PORTS;
+		uint64_t word;
+
+		if (block < 0)
+			return CLAIM_NO_ROOM;
+		word = word_make(table, CELL_CLAIMED);
+		if (!step(table, cell + 1, 0, word)) {
+			busy_set(table, cell);
+			return CLAIM_BUSY;
+		}
+		if (!tag_is_unique(table, (uint32_t)block, tag)) {
+			step(table, cell + 1, word, 0);
+			remove_twin(table, tag);
+			continue;
+		}
+		atomic_store_explicit(&cell_at(table, cell)->info, info_make(now, rule), memory_order_relaxed);
+		name_write(table, (uint32_t)block, peer, port);
+		busy_set(table, cell);
+		lease_touch(table, peer->protocol, port, now);
+		*lease = (struct lease){ .cell = cell + 1, .word = word };
+		return CLAIM_MADE;
+	}
+	return CLAIM_NO_ROOM;
+}
+
+static void finish_claim(struct table *table, struct lease *lease, enum cell_state state)
+{
+	uint64_t to = with_state(lease->word, state);
+	word64 *info;
+
+	if (!lease->cell)
+		return;
+	info = &cell_at(table, lease->cell - 1)->info;
+	atomic_store(info, info_make(clock_now(), cell_rule(atomic_load_explicit(info, memory_order_relaxed))));
+	if (!step(table, lease->cell, lease->word, to))
+		lease->cell = 0; /* somebody wrote over the table */
+	lease->word = to;
+}
+
+void lease_hold(struct table *table, struct lease *lease)
+{
+	finish_claim(table, lease, CELL_HELD);
+}
+
+void lease_taken(struct table *table, struct lease *lease)
+{
+	finish_claim(table, lease, CELL_TAKEN);
+	lease->cell = 0;
+}
+
+void lease_drop(struct table *table, struct lease *lease)
+{
+	step(table, lease->cell, lease->word, 0);
+	lease->cell = 0;
+}
+
+void lease_touch(struct table *table, uint8_t protocol, uint16_t port, uint64_t now)
+{
+	atomic_store_explicit(&table->used[peer_space(protocol)][port], now, memory_order_relaxed);
+}
+
+uint64_t lease_nonce(const struct lease *lease)
+{
+	return lease->word & (uint64_t)NONCE_MASK << NONCE_SHIFT;
+}
+
+/* Whether the word is this lease's and this process's, claimed or held. */
+static bool is_of(struct table *table, uint64_t word, const struct lease *lease)
+{
+	enum cell_state state = cell_state(word);
+
+	return (state == CELL_CLAIMED || state == CELL_HELD) && (word & (uint64_t)NONCE_MASK << NONCE_SHIFT) == lease_nonce(lease) &&
+	       cell_owner(word) == owner_self(table);
+}
+
+void lease_release(struct table *table, const struct lease *lease)
+{
+	uint32_t cell = (lease->cell - 1) % (TABLE_BLOCKS * BLOCK_PORTS);
+	uint64_t word = atomic_load(&cell_at(table, cell)->word), info, rest;
+	uint16_t port;
+	uint8_t protocol;
+
+	if (!lease->cell || !is_of(table, word, lease))
+		return;
+	info = atomic_load_explicit(&cell_at(table, cell)->info, memory_order_relaxed);
+	rest = atomic_load_explicit(&table->name[cell / BLOCK_PORTS].rest, memory_order_relaxed);
+	if (!step(table, lease->cell, word, 0))
+		return;
+	port = (uint16_t)((rest >> 48) * BLOCK_PORTS + cell % BLOCK_PORTS);
+	protocol = (uint8_t)(rest >> 16);
+	lease_touch(table, protocol, port, clock_now());
+	atomic_store_explicit(&rules_entry(table, cell_rule(info))->released[peer_space(protocol)], port,
+	                      memory_order_relaxed);
+}

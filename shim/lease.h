@@ -1,0 +1,68 @@
+/* lease.h - claiming, holding and giving back a port in the table: the protocol of table.h. */
+#ifndef PORTSHIM_SHIM_LEASE_H
+#define PORTSHIM_SHIM_LEASE_H
+
+#include "table.h"
+
+/* Whom ports are used towards. */
+struct peer {
+	uint64_t id;            /* hash of the rest, under the table's key */
+	uint8_t protocol;       /* one bit of enum protocol */
+	struct endpoint to;     /* family 0: nobody; the port is exclusive */
+	struct ip_addr source;  /* a local address that the socket is bound to; family 0: any */
+};
+
+void peer_make(struct peer *peer, const struct table *table, uint8_t protocol, const struct endpoint *to,
+               const struct ip_addr *source);
+
+/* TCP, UDP, others: index of table->used. */
+unsigned int peer_space(uint8_t protocol);
+
+/* A claim, or what came of it. */
+struct lease {
+	uint32_t cell; /* 0: none */
+	uint64_t word;
+};
+
+enum claim { CLAIM_MADE, CLAIM_BUSY, CLAIM_NO_ROOM /* the table cannot keep it; nothing was changed */ };
+
+/* FREE -> CLAIMED. `rule` is a number of rules.h. */
+enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease);
+
+/* CLAIMED -> HELD, TAKEN, FREE. Nothing happens to a lease without a cell. */
+void lease_hold(struct table *table, struct lease *lease);
+void lease_taken(struct table *table, struct lease *lease);
+void lease_drop(struct table *table, struct lease *lease);
+
+/* CLAIMED, HELD -> FREE, if it is still this process's and this lease (of its word the nonce counts); with the time and,
+ * for its rule, the port that came back last. */
+void lease_release(struct table *table, const struct lease *lease);
+
+/* The part of a lease's word, above the lowest 32 bits, by which lease_release() knows it again. */
+uint64_t lease_nonce(const struct lease *lease);
+
+/* Which of the 64 ports from `first` (a multiple of 64) are not free towards the peer, as far as is known. */
+uint64_t lease_busy(const struct table *table, const struct peer *peer, uint16_t first);
+
+/* Notes that the port was used now. */
+void lease_touch(struct table *table, uint8_t protocol, uint16_t port, uint64_t now);
+
+/* --- for sweeps and for who shows the table ------------------------------------------------------------ */
+
+enum cell_state { CELL_FREE, CELL_CLAIMED, CELL_HELD, CELL_TAKEN };
+
+enum cell_state cell_state(uint64_t word);
+uint64_t cell_owner(uint64_t word);
+uint64_t cell_time(uint64_t info);  /* clock_now() when it was last changed */
+uint32_t cell_rule(uint64_t info);
+
+/* The block of 64 ports from `first` towards the peer; -1 if it has none. */
+int32_t block_find(const struct table *table, const struct peer *peer, uint16_t first);
+
+/* Who a block is for, and its first port. False if it is not in use or its name is not yet written. */
+bool block_name(const struct table *table, uint32_t block, struct peer *peer, uint16_t *first);
+
+/* -> FREE, if the cell still is what it was. */
+bool cell_free(struct table *table, uint32_t block, uint32_t place, uint64_t word);
+
+#endif

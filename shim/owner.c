@@ -1,0 +1,153 @@
+/* owner.c - who this process is, and whether another one still lives. */
+#define _GNU_SOURCE
+#include "owner.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/arena.h"
+#include "config/locate.h"
+#include "config/text.h"
+
+#ifndef MADV_WIPEONFORK
+#define MADV_WIPEONFORK 18 /* Linux 4.14 */
+#endif
+
+#define PID_BITS 22 /* PID_MAX_LIMIT is 2^22 */
+#define NAMESPACE_BITS 8
+#define START_SHIFT (PID_BITS + NAMESPACE_BITS)
+#define START_MASK 0xffffu
+#define START_FIELD 22 /* of /proc/PID/stat, from 1 */
+
+static _Atomic(word64 *) self; /* in a page that fork() wipes; 0: not asked yet */
+
+/* The start time in a process's stat file: the 20th number behind the name, which is in parentheses and may hold any. */
+static bool start_in(const char *stat, uint32_t *start)
+{
+	const char *at = strrchr(stat, ')');
+	uint64_t number;
+	size_t length;
+
+	if (!at)
+		return false;
+	at++;
+	for (int field = 2; *at == ' ' && ++field < START_FIELD;)
+		at += 1 + strcspn(at + 1, " ");
+	length = *at == ' ' ? strcspn(at + 1, " \n") : 0;
+	if (!text_to_number(at + 1, length, UINT64_MAX, &number))
+		return false;
+	*start = (uint32_t)number & START_MASK;
+	return true;
+}
+
+/* 0 or -errno: -ENOENT where there is no such process, or no /proc. */
+static int start_of(uint32_t pid, uint32_t *start)
+{
+	char buffer[40];
+	struct text path = TEXT_OVER(buffer);
+	struct arena arena = { 0 };
+	const char *stat;
+	size_t length;
+	int error = 0;
+
+	text_add(&path, "/proc/");
+	text_add_number(&path, pid);
+	text_add(&path, "/stat");
+	stat = locate_read(&arena, buffer, &length, &error);
+	if (stat && !start_in(stat, start))
+		error = -EPROTO;
+	arena_free(&arena);
+	return error;
+}
+
+/* The number of this process's pid namespace in the table; 0 where it cannot be had. */
+static uint32_t own_namespace(struct table *table)
+{
+	struct stat64 about;
+	uint32_t inode;
+
+	if (stat64("/proc/self/ns/pid", &about) < 0)
+		return 0;
+	inode = (uint32_t)about.st_ino;
+	for (uint32_t i = 1; i < TABLE_NAMESPACES; i++) {
+		uint32_t seen = 0;
+
+		if (atomic_compare_exchange_strong(&table->namespaces[i], &seen, inode) || seen == inode)
+			return i;
+	}
+	return 0;
+}
+
+static uint64_t ask_self(struct table *table)
+{
+	uint32_t pid = (uint32_t)getpid(), start = 0, name = own_namespace(table);
+
+	if (start_of(pid, &start) < 0)
+		name = 0; /* nobody can compare */
+	return (uint64_t)start << START_SHIFT | (uint64_t)name << PID_BITS | pid;
+}
+
+static word64 *self_page(void)
+{
+	word64 *page = atomic_load_explicit(&self, memory_order_acquire), *expected = NULL;
+
+	if (page)
+		return page;
+	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return NULL;
+	if (madvise(page, sizeof(*page), MADV_WIPEONFORK) < 0) {
+		munmap(page, sizeof(*page));
+		return NULL;
+	}
+	if (atomic_compare_exchange_strong(&self, &expected, page))
+		return page;
+	munmap(page, sizeof(*page));
+	return expected;
+}
+
+uint64_t owner_self(struct table *table)
+{
+	word64 *page = self_page();
+	uint64_t owner = page ? atomic_load_explicit(page, memory_order_relaxed) : 0;
+
+	if (owner)
+		return owner;
+	owner = ask_self(table);
+	if (page)
+		atomic_store_explicit(page, owner, memory_order_relaxed);
+	return owner;
+}
+
+uint32_t owner_pid(uint64_t owner)
+{
+	return (uint32_t)owner & ((1u << PID_BITS) - 1);
+}
+
+bool owner_is_here(const struct table *table, uint64_t owner)
+{
+	uint32_t name = (uint32_t)(owner >> PID_BITS) & (TABLE_NAMESPACES - 1);
+	struct stat64 about;
+
+	return name && stat64("/proc/self/ns/pid", &about) == 0 &&
+	       atomic_load_explicit(&table->namespaces[name], memory_order_relaxed) == (uint32_t)about.st_ino;
+}
+
+enum owner_life owner_life(const struct table *table, uint64_t owner)
+{
+	uint32_t start = 0;
+	int error;
+
+	if (!owner_is_here(table, owner))
+		return OWNER_UNKNOWN;
+	error = start_of(owner_pid(owner), &start);
+	if (error == -ENOENT || error == -ESRCH)
+		return OWNER_DEAD;
+	if (error)
+		return OWNER_UNKNOWN;
+	return start == (uint32_t)(owner >> START_SHIFT & START_MASK) ? OWNER_ALIVE : OWNER_DEAD;
+}

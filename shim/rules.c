@@ -1,0 +1,112 @@
+/* rules.c - the table's entries for rules. */
+#define _GNU_SOURCE
+#include "rules.h"
+
+#include <string.h>
+
+#include "clock.h"
+#include "random.h"
+
+#define PROBES 8u
+
+_Static_assert(RULE_NAME_SIZE % 8 == 0, "names are kept as words");
+
+struct table_rule *rules_entry(struct table *table, uint32_t number)
+{
+	return &table->rule[number % TABLE_RULES];
+}
+
+void rules_name(const struct table_rule *entry, char name[RULE_NAME_SIZE])
+{
+	for (uint32_t i = 0; i < RULE_NAME_SIZE / 8; i++) {
+		uint64_t word = atomic_load_explicit(&entry->name[i], memory_order_relaxed);
+
+		memcpy(name + i * 8, &word, 8);
+	}
+	name[RULE_NAME_SIZE - 1] = '\0';
+}
+
+static void name_write(struct table_rule *entry, const char *name)
+{
+	char bytes[RULE_NAME_SIZE] = "";
+	size_t length = strlen(name);
+
+	memcpy(bytes, name, length < sizeof(bytes) ? length : sizeof(bytes) - 1);
+	for (uint32_t i = 0; i < RULE_NAME_SIZE / 8; i++) {
+		uint64_t word;
+
+		memcpy(&word, bytes + i * 8, 8);
+		atomic_store_explicit(&entry->name[i], word, memory_order_relaxed);
+	}
+}
+
+/* Everybody who makes the entry writes the same. Algorithms that begin anywhere begin here. */
+static void describe(struct table_rule *entry, const struct rule *rule)
+{
+	const struct port_set *set = &rule->ports;
+	uint32_t kept = set->intervals < RULE_INTERVALS ? set->intervals : RULE_INTERVALS;
+
+	for (uint32_t i = 0; i < kept; i++)
+		atomic_store_explicit(&entry->interval[i], (uint32_t)set->interval[i].lo << 16 | set->interval[i].hi,
+		                      memory_order_relaxed);
+	atomic_store_explicit(&entry->ports, set->count, memory_order_relaxed);
+	atomic_store_explicit(&entry->cooldown, rule->cooldown_ms, memory_order_relaxed);
+	atomic_store_explicit(&entry->about,
+	                      (uint32_t)rule->choose | (uint32_t)rule->share << 8 | set->intervals << 16,
+	                      memory_order_relaxed);
+	atomic_store_explicit(&entry->next, rule->choose == CHOOSE_RANDOM_INCREMENTS ? (uint32_t)random_number() : 0,
+	                      memory_order_relaxed);
+	for (uint32_t i = 0; i < DOUBLE_HASH_COUNTERS; i++)
+		atomic_store_explicit(&entry->table[i],
+		                      rule->choose == CHOOSE_DOUBLE_HASH ? (uint32_t)random_number() : 0,
+		                      memory_order_relaxed);
+	name_write(entry, rule->name);
+}
+
+static bool entry_take(struct table_rule *entry, uint64_t old, const struct rule *rule)
+{
+	if (!atomic_compare_exchange_strong(&entry->id, &old, rule->id))
+		return old == rule->id;
+	describe(entry, rule);
+	return true;
+}
+
+static uint32_t probe(const struct rule *rule, uint32_t i)
+{
+	uint32_t number = (uint32_t)(rule->id + i) % TABLE_RULES;
+
+	return number ? number : TABLE_RULES / 2;
+}
+
+static uint32_t use(struct table *table, uint32_t number)
+{
+	atomic_store_explicit(&table->rule[number].used, clock_now(), memory_order_relaxed);
+	return number;
+}
+
+static uint32_t make(struct table *table, const struct rule *rule)
+{
+	uint32_t oldest = probe(rule, 0);
+
+	for (uint32_t i = 0; i < PROBES; i++) {
+		uint32_t number = probe(rule, i);
+
+		if (atomic_load(&table->rule[number].id) == 0 && entry_take(&table->rule[number], 0, rule))
+			return use(table, number);
+		if (atomic_load(&table->rule[number].used) < atomic_load(&table->rule[oldest].used))
+			oldest = number;
+	}
+	entry_take(&table->rule[oldest], atomic_load(&table->rule[oldest].id), rule);
+	return use(table, oldest);
+}
+
+uint32_t rules_number(struct table *table, const struct rule *rule)
+{
+	for (uint32_t i = 0; i < PROBES; i++) {
+		uint32_t number = probe(rule, i);
+
+		if (atomic_load_explicit(&table->rule[number].id, memory_order_acquire) == rule->id)
+			return number;
+	}
+	return make(table, rule);
+}

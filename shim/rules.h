@@ -1,0 +1,16 @@
+/* rules.h - what the table keeps of each rule: counters, and where its algorithm stands. */
+#ifndef PORTSHIM_SHIM_RULES_H
+#define PORTSHIM_SHIM_RULES_H
+
+#include "table.h"
+
+/* The number of the rule's entry, made if there is none; 0 is never given out. Of more rules than there is room for,
+ * the one that was used last longest ago gives way. */
+uint32_t rules_number(struct table *table, const struct rule *rule);
+
+struct table_rule *rules_entry(struct table *table, uint32_t number);
+
+/* The rule's name, cut to what is kept; "" for an entry that is not used. */
+void rules_name(const struct table_rule *entry, char name[RULE_NAME_SIZE]);
+
+#endif
