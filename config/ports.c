@@ -1,7 +1,7 @@
 /* ports.c - questions to a set of local ports. */
 #include "ports.h"
 
-uint16_t ports_nth(const struct port_set *set, uint32_t index, bool *named)
+const struct port_interval *ports_interval(const struct port_set *set, uint32_t index)
 {
 	uint32_t lo = 0, hi = set->intervals;
 
@@ -13,9 +13,16 @@ uint16_t ports_nth(const struct port_set *set, uint32_t index, bool *named)
 		else
 			hi = middle;
 	}
+	return &set->interval[lo];
+}
+
+uint16_t ports_nth(const struct port_set *set, uint32_t index, bool *named)
+{
+	const struct port_interval *interval = ports_interval(set, index);
+
 	if (named)
-		*named = set->interval[lo].named;
-	return (uint16_t)(set->interval[lo].lo + (index - set->interval[lo].before));
+		*named = interval->named;
+	return (uint16_t)(interval->lo + (index - interval->before));
 }
 
 bool ports_contain(const struct port_set *set, uint16_t port)

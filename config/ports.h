@@ -31,6 +31,9 @@ struct port_range {
 	uint16_t lo, hi;
 };
 
+/* The interval that holds the port at `index` (0 <= index < set->count), in ascending order. */
+const struct port_interval *ports_interval(const struct port_set *set, uint32_t index);
+
 /* The port at `index` (0 <= index < set->count), in ascending order. *named (unless NULL) as in the interval. */
 uint16_t ports_nth(const struct port_set *set, uint32_t index, bool *named);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "config/policy.h"
+#include "kernel.h"
 
 #define MAPPED_PREFIX UINT64_C(0x0000ffff00000000) /* the lower half of ::ffff:0:0 */
 
@@ -21,8 +22,11 @@
 
 static int ask_open(void)
 {
-	long fd = syscall(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	long fd;
 
+	if (!kernel_may_be_asked())
+		return -EPERM;
+	fd = syscall(SYS_socket, AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
 	return fd < 0 ? -errno : (int)fd;
 }
 

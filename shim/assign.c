@@ -4,10 +4,14 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "attempt.h"
+#include "owner.h"
 #include "real.h"
 #include "report.h"
+#include "rules.h"
 #include "session.h"
 #include "wait.h"
 
@@ -82,6 +86,7 @@ static ssize_t place(struct attempt *a)
 {
 	const struct act *act = a->act;
 	bool waits = a->rule->exhausted == EXHAUSTED_WAIT && !act->dont_wait && !sock_is_nonblocking(act->fd);
+	bool waited = false;
 	struct wait wait;
 	ssize_t result = -1;
 	int error = take_back(a);
@@ -93,9 +98,13 @@ static ssize_t place(struct attempt *a)
 	if (waits)
 		wait_begin(&wait, act->fd, a->rule->wait_ms);
 	while (!try_all(a, &result)) {
+		if (waits && !waited)
+			rules_count(a->table, a->number, RULE_WAITS);
+		waited = waits;
 		error = waits ? wait_a_little(&wait) : -ETIMEDOUT;
 		if (!error)
 			continue;
+		rules_count(a->table, a->number, RULE_FAILURES);
 		if (a->rule->exhausted == EXHAUSTED_PASS)
 			return pass(a);
 		if (a->released && a->sock.stream)
@@ -124,15 +133,23 @@ static ssize_t defer(struct attempt *a)
 	return 0;
 }
 
+static ssize_t deny(struct attempt *a)
+{
+	if (a->rule) {
+		report_denied(a->rule, &a->question);
+		find_table(a);
+		rules_count(a->table, a->number, RULE_DENIED);
+	}
+	return refuse(a->act, EPERM);
+}
+
 static __attribute__((noinline)) ssize_t consider(const struct act *act, int saved_errno)
 {
 	struct attempt attempt = { .act = act, .saved_errno = saved_errno };
 
 	switch (decide(&attempt)) {
 	case TODO_DENY:
-		if (attempt.rule)
-			report_denied(attempt.rule, &attempt.question);
-		return refuse(act, EPERM);
+		return deny(&attempt);
 	case TODO_BOUND_ALREADY:
 		return refuse(act, EINVAL);
 	case TODO_DEFER:
@@ -196,4 +213,21 @@ bool assign_denies(void)
 
 	errno = saved;
 	return denies;
+}
+
+void assign_prepare(void)
+{
+	int saved = errno, fd;
+	const struct session *session = session_get();
+	struct table *table;
+
+	if (session->calls && !session->broken && !table_made()) {
+		fd = real.socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		table = fd < 0 ? NULL : table_get(&session->policy, fd, false);
+		if (table)
+			owner_self(table);
+		if (fd >= 0)
+			syscall(SYS_close, fd);
+	}
+	errno = saved;
 }

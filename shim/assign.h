@@ -46,4 +46,7 @@ bool assign_inherited(int fd);
 /* Whether some rule of this process denies calls, so that each destination counts. */
 bool assign_denies(void);
 
+/* What later calls need, policy and table, is about to go out of reach. errno is kept. */
+void assign_prepare(void);
+
 #endif

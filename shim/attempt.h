@@ -8,6 +8,7 @@
 #include "assign.h"
 #include "bind.h"
 #include "config/policy.h"
+#include "lease.h"
 #include "sock.h"
 
 struct attempt {
@@ -16,10 +17,14 @@ struct attempt {
 	struct sock sock;
 	struct question question;
 	union name local;      /* what is bound on the early way; its port is set for each candidate */
+	struct ip_addr source; /* the address that the connection leaves from; family 0: not known yet */
 	bool source_seen;      /* EADDRNOTAVAIL was found to mean "port taken" */
 	bool address_lost;     /* a bind() that failed has taken the address off the socket again */
 	bool self_known, self; /* whether the destination is on this machine */
 	bool released;         /* a port that the kernel chose was taken off the socket */
+	struct table *table;   /* NULL: none, so far */
+	uint32_t number;       /* of the rule's entry in it */
+	struct peer peer;      /* whom a port is looked for towards */
 	int saved_errno;       /* what a call that succeeds leaves as it was */
 };
 
@@ -61,6 +66,9 @@ enum todo decide(struct attempt *a);
 
 /* The address to bind, into a->local: the program's own, the rule's `source`, or any. 0 or -errno. */
 int choose_local(struct attempt *a);
+
+/* Fills table, number and peer, where there is a table. errno may change. */
+void find_table(struct attempt *a);
 
 /* Tries every port of the rule's set once, and with the one that is had makes the call. False if none was; an address
  * that the socket had is on it then. */

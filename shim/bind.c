@@ -76,32 +76,48 @@ static uint64_t big_endian(const uint8_t *bytes, int count)
 static void set_v4(struct ip_addr *addr, uint32_t host_order)
 {
 	addr->hi = 0;
-	addr->lo = host_order ? host_order : INADDR_LOOPBACK;
+	addr->lo = host_order;
 	addr->family = FAMILY_IPV4;
+}
+
+/* Wildcards included. */
+static void read_address(struct ip_addr *addr, const union name *name)
+{
+	const uint8_t *bytes = name->v6.sin6_addr.s6_addr;
+
+	if (name->any.sa_family == AF_INET) {
+		set_v4(addr, ntohl(name->v4.sin_addr.s_addr));
+	} else if (IN6_IS_ADDR_V4MAPPED(&name->v6.sin6_addr)) {
+		set_v4(addr, (uint32_t)big_endian(bytes + 12, 4));
+	} else {
+		addr->family = FAMILY_IPV6;
+		addr->hi = big_endian(bytes, 8);
+		addr->lo = big_endian(bytes + 8, 8);
+	}
+}
+
+struct ip_addr name_address(const union name *name)
+{
+	struct ip_addr addr;
+
+	read_address(&addr, name);
+	if (addr.hi == 0 && addr.lo == 0)
+		addr.family = 0;
+	return addr;
 }
 
 bool name_read(struct endpoint *endpoint, const struct sockaddr *addr, socklen_t len, bool ipv6)
 {
 	union name name;
-	const uint8_t *bytes = name.v6.sin6_addr.s6_addr;
+	struct ip_addr *to = &endpoint->addr;
 
 	if (!name_is_inet(addr, len) || (addr->sa_family == AF_UNSPEC && ipv6))
 		return false;
 	name_copy(&name, addr, len);
 	endpoint->port = name_port(&name.any);
-	if (name.any.sa_family == AF_INET) {
-		set_v4(&endpoint->addr, ntohl(name.v4.sin_addr.s_addr));
-		return true;
-	}
-	if (IN6_IS_ADDR_V4MAPPED(&name.v6.sin6_addr)) {
-		set_v4(&endpoint->addr, (uint32_t)big_endian(bytes + 12, 4));
-		return true;
-	}
-	endpoint->addr.family = FAMILY_IPV6;
-	endpoint->addr.hi = big_endian(bytes, 8);
-	endpoint->addr.lo = big_endian(bytes + 8, 8);
-	if (endpoint->addr.hi == 0 && endpoint->addr.lo == 0)
-		endpoint->addr.lo = 1;
+	read_address(to, &name);
+	if (to->hi == 0 && to->lo == 0)
+		to->lo = to->family == FAMILY_IPV4 ? INADDR_LOOPBACK : 1;
 	return true;
 }
 
@@ -186,7 +202,7 @@ static bool switch_off(int fd, int option)
 	int value = 0, off = 0;
 	socklen_t len = sizeof(value);
 
-	return getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 && value &&
+	return real.getsockopt(fd, SOL_SOCKET, option, &value, &len) == 0 && value &&
 	       real.setsockopt(fd, SOL_SOCKET, option, &off, sizeof(off)) == 0;
 }
 
@@ -207,6 +223,25 @@ int bind_early(int fd, const struct sock *sock, const union name *name)
 		switch_on(fd, SO_REUSEPORT);
 	if (address)
 		switch_on(fd, SO_REUSEADDR);
+	return error;
+}
+
+void bind_let_share(int fd)
+{
+	switch_on(fd, SO_REUSEADDR);
+}
+
+int bind_shared(int fd, const struct sock *sock, const union name *name)
+{
+	int was = 0, error;
+	socklen_t len = sizeof(was);
+
+	if (sock->reuse && real.getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &was, &len) < 0)
+		return -errno;
+	switch_on(fd, SO_REUSEADDR);
+	error = real.bind(fd, &name->any, name_length(name)) < 0 ? -errno : 0;
+	if (error && !was)
+		switch_off(fd, SO_REUSEADDR);
 	return error;
 }
 
@@ -231,13 +266,12 @@ int bind_address(int fd, const struct sock *sock, const union name *name)
 	return error;
 }
 
-/* The interface that the program bound (SO_BINDTODEVICE), 0 if none. */
-static int interface_of(int fd)
+int bind_interface_of(int fd)
 {
 	int interface = 0;
 	socklen_t len = sizeof(interface);
 
-	return getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, &len) == 0 ? interface : 0;
+	return real.getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &interface, &len) == 0 ? interface : 0;
 }
 
 static void bind_interface(int fd, int interface)
@@ -250,7 +284,7 @@ static void bind_interface(int fd, int interface)
 int bind_release(int fd, const struct sock *sock)
 {
 	struct sockaddr nobody = { .sa_family = AF_UNSPEC };
-	int interface = interface_of(fd);
+	int interface = bind_interface_of(fd);
 
 	if (sock->stream && real.listen(fd, 0) < 0)
 		return -errno;
@@ -302,17 +336,32 @@ bool addr_is_local(const struct endpoint *to)
 	return local;
 }
 
-bool source_exists(int fd, const struct sockaddr *addr, socklen_t len)
+/* Routes may depend on the interface and on the mark. */
+static void copy_route(int fd, int scratch)
 {
-	int scratch = scratch_socket(addr->sa_family), interface;
-	bool exists;
+	int interface = bind_interface_of(fd), mark = 0;
+	socklen_t len = sizeof(mark);
 
-	if (scratch < 0)
-		return true;
-	interface = interface_of(fd);
 	if (interface)
 		bind_interface(scratch, interface);
-	exists = syscall(SYS_connect, scratch, addr, len) == 0 || errno != EADDRNOTAVAIL;
+	if (real.getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &len) == 0 && mark)
+		real.setsockopt(scratch, SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+}
+
+int source_of(int fd, const struct sockaddr *addr, socklen_t len, struct ip_addr *source)
+{
+	int scratch = scratch_socket(addr->sa_family), error = 0;
+	union name name;
+
+	if (scratch < 0)
+		return -errno;
+	copy_route(fd, scratch);
+	if (syscall(SYS_connect, scratch, addr, len) < 0)
+		error = -errno;
+	else
+		error = bind_name_of(scratch, &name);
 	scratch_close(scratch);
-	return exists;
+	if (!error)
+		*source = name_address(&name);
+	return error;
 }

@@ -5,7 +5,9 @@
  * taken late, and only ports inside ip_local_port_range that are not reserved: outside, the kernel ignores the range
  * without a word.
  *
- * Early: bind() before the call. It says at once whether the port is free, and the port is the socket's alone.
+ * Early: bind() before the call. It says at once whether the port is free. The port is the socket's alone, or shared with
+ * connections to other destinations: then bind() says nothing of them, a clash shows in connect() and the socket
+ * keeps the port for good, so the 4-tuple must be known to be free before.
  *
  * The two do not mix on one port (each finds the other's ports taken), so the way is a property of the port,
  * the same in every process: kernel_takes_late() says which. Functions return 0 or -errno. */
@@ -50,6 +52,9 @@ void name_set_port(union name *name, uint16_t port);
 socklen_t name_length(const union name *name);
 bool name_is_wildcard(const union name *name);
 
+/* Its address, v4-mapped as IPv4; family 0 for a wildcard. */
+struct ip_addr name_address(const union name *name);
+
 /* The wildcard address of the socket's family, or `source` in it. Port 0. */
 void name_make(union name *name, bool ipv6, const struct ip_addr *source);
 
@@ -61,6 +66,13 @@ int bind_name_of(int fd, union name *name);
  * the clash would show in connect() only, when the port cannot be given back any more). Where it fails, an address that
  * the socket had without a port is off it again. */
 int bind_early(int fd, const struct sock *sock, const union name *name);
+
+/* After bind_early(): connections to other destinations may have the port as well. SO_REUSEADDR stays on: who comes later
+ * is refused if it is ever off. */
+void bind_let_share(int fd);
+
+/* Binds `name`, whose port others that let share have. Where it fails, the socket's options are as before. */
+int bind_shared(int fd, const struct sock *sock, const union name *name);
 
 /* The range that the kernel is to pick from, inside connect(); 0, 0: its own again. */
 int bind_set_range(int fd, uint16_t lo, uint16_t hi);
@@ -79,8 +91,11 @@ bool bind_has_peer(int fd);
 /* Whether the address is one of this machine's, so that a connection could meet itself. In doubt: true. */
 bool addr_is_local(const struct endpoint *to);
 
-/* Whether this machine has a source address towards `addr`. Where not (IPv6 switched off), connect() says EADDRNOTAVAIL
- * just as it does where a port is taken. `fd` tells the interface, if its program bound one. In doubt: true. */
-bool source_exists(int fd, const struct sockaddr *addr, socklen_t len);
+/* The address that a connection of `fd` to `addr` would leave from, if the socket is bound to none. -EADDRNOTAVAIL: this
+ * machine has none (IPv6 switched off); connect() says that just as it does where a port is taken. */
+int source_of(int fd, const struct sockaddr *addr, socklen_t len, struct ip_addr *source);
+
+/* The interface that the socket is bound to (SO_BINDTODEVICE), 0 if none. */
+int bind_interface_of(int fd);
 
 #endif

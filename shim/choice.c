@@ -1,8 +1,17 @@
-/* choice.c - proposing ports. */
+/* choice.c - proposing ports: levels, sweeps, claims, and what is done without a table. */
 #define _GNU_SOURCE
 #include "choice.h"
 
+#include "clock.h"
 #include "random.h"
+#include "rules.h"
+#include "sweep.h"
+
+/* For one call. */
+#define SWEEPS 2 /* what the first brought may be gone before it is claimed */
+#define RETRIES 2
+
+/* --- without a table ----------------------------------------------------------------------------------- */
 
 static uint32_t common_divisor(uint32_t a, uint32_t b)
 {
@@ -15,33 +24,17 @@ static uint32_t common_divisor(uint32_t a, uint32_t b)
 	return a;
 }
 
-static bool kernel_can_pick(const struct rule *rule, const struct kernel *kernel)
+static void begin_alone(struct choice *choice)
 {
-	const struct port_set *set = &rule->ports;
-	bool named;
-
-	return rule->choose == CHOOSE_KERNEL && ports_without_holes_inside(set, kernel->ephemeral) &&
-	       kernel_takes_late(kernel, ports_nth(set, 0, &named));
-}
-
-void choice_begin(struct choice *choice, const struct rule *rule, const struct kernel *kernel, bool lets_kernel_pick)
-{
-	uint32_t count = rule->ports.count;
-
-	choice->set = &rule->ports;
-	choice->kernel = kernel;
-	choice->forbidden = 0;
-	choice->left = count;
-	choice->whole = lets_kernel_pick && kernel_can_pick(rule, kernel);
-	choice->position = random_below(count);
+	choice->steered = false;
+	choice->left = choice->purpose.rule->ports.count;
+	choice->position = random_below(choice->left);
 	choice->stride = 0;
 }
 
 /* The stride is chosen when a second port is needed: as a rule the first is free. */
-static void step(struct choice *choice)
+static void step(struct choice *choice, uint32_t count)
 {
-	uint32_t count = choice->set->count;
-
 	if (count < 2)
 		return;
 	if (choice->stride == 0) {
@@ -52,35 +45,199 @@ static void step(struct choice *choice)
 	choice->position = (choice->position + choice->stride) % count;
 }
 
-bool choice_next(struct choice *choice, struct candidate *candidate)
+static bool next_alone(struct choice *choice, struct candidate *candidate)
 {
-	const struct port_set *set = choice->set;
-	bool named;
+	const struct port_set *set = &choice->purpose.rule->ports;
 
-	if (choice->whole) {
-		choice->whole = false;
-		candidate->lo = ports_nth(set, 0, &named);
-		candidate->hi = ports_nth(set, set->count - 1, &named);
-		return true;
-	}
 	while (choice->left > 0) {
 		uint16_t port;
+		bool named;
 
 		if (choice->left-- < set->count)
-			step(choice);
+			step(choice, set->count);
 		port = ports_nth(set, choice->position, &named);
-		if (named && kernel_reserves(choice->kernel, port))
+		if (named && kernel_reserves(choice->purpose.kernel, port))
 			continue;
-		candidate->lo = candidate->hi = port;
+		*candidate = (struct candidate){ .lo = port, .hi = port };
 		return true;
 	}
 	return false;
 }
 
-void choice_heard(struct choice *choice, const struct candidate *candidate, enum outcome outcome)
+/* --- steered by the table ------------------------------------------------------------------------------ */
+
+static void begin_steered(struct choice *choice)
 {
-	if (outcome == OUTCOME_FORBIDDEN)
+	const struct purpose *purpose = &choice->purpose;
+	const struct rule *rule = purpose->rule;
+	struct table_rule *entry = rules_entry(purpose->table, purpose->number);
+
+	choice->steered = true;
+	choice->left = 2 * rule->ports.count + 64;
+	choice->algorithm = (struct algorithm){
+		.choose = rule->choose, .entry = entry, .to = purpose->to, .program = purpose->program,
+	};
+	choice->walk = (struct walk){
+		.set = &rule->ports, .kernel = purpose->kernel, .table = purpose->table, .peer = purpose->peer,
+		.now = clock_now(), .cooldown = rule->cooldown_ms * MILLISECOND,
+	};
+	/* `stable` is there to return to its port. */
+	if (rule->choose != CHOOSE_STABLE)
+		choice->walk.last = (uint16_t)atomic_load_explicit(&entry->released[peer_space(purpose->peer->protocol)],
+		                                                   memory_order_relaxed);
+}
+
+/* To the next level that free ports were seen on; false: there is none. */
+static bool rise(struct walk *walk)
+{
+	while (++walk->level < LEVELS)
+		if (walk->seen & 1u << walk->level)
+			return true;
+	return false;
+}
+
+static bool look_again(struct choice *choice)
+{
+	const struct purpose *purpose = &choice->purpose;
+	const struct port_set *set = &purpose->rule->ports;
+	struct port_range bounds = { set->interval[0].lo, set->interval[set->intervals - 1].hi };
+
+	if (choice->sweeps++ >= SWEEPS)
+		return false;
+	if (!choice->swept_since)
+		choice->swept_since = choice->walk.now;
+	choice->walk.level = LEVEL_WELCOME;
+	choice->walk.seen = 0;
+	return sweep_peer(purpose->table, purpose->peer, bounds, purpose->kernel, choice->walk.now);
+}
+
+static bool make_room(struct choice *choice)
+{
+	const struct purpose *purpose = &choice->purpose;
+
+	return choice->sweeps++ < SWEEPS && sweep_protocol(purpose->table, purpose->peer->protocol, purpose->kernel);
+}
+
+/* A position that is free as far as is known; -1 when none is left. */
+static int32_t propose(struct choice *choice)
+{
+	for (;;) {
+		int32_t position = algorithm_propose(&choice->algorithm, &choice->walk);
+
+		if (position >= 0)
+			return position;
+		if (!rise(&choice->walk) && !look_again(choice))
+			return -1;
+	}
+}
+
+/* The last resort: a port that the kernel refused to somebody. */
+static bool retry(struct choice *choice, struct candidate *candidate)
+{
+	const struct purpose *purpose = &choice->purpose;
+
+	while (choice->retries++ < RETRIES) {
+		uint16_t port = walk_refused(&choice->walk);
+
+		if (!port)
+			break;
+		if (lease_retry(purpose->table, purpose->peer, port, purpose->number, &candidate->lease) == CLAIM_MADE) {
+			candidate->lo = candidate->hi = port;
+			return true;
+		}
+	}
+	if (choice->swept_since)
+		sweep_heard(choice->purpose.table, choice->purpose.peer, choice->swept_since, false);
+	return false;
+}
+
+static bool next_steered(struct choice *choice, struct candidate *candidate)
+{
+	const struct purpose *purpose = &choice->purpose;
+
+	while (choice->left > 0) {
+		int32_t position = propose(choice);
+		uint16_t port;
+
+		choice->left--;
+		if (position < 0)
+			return retry(choice, candidate);
+		port = ports_nth(&purpose->rule->ports, (uint32_t)position, NULL);
+		switch (lease_claim(purpose->table, purpose->peer, port, purpose->number, &candidate->lease)) {
+		case CLAIM_MADE:
+			candidate->lo = candidate->hi = port;
+			return true;
+		case CLAIM_BUSY:
+			break;
+		case CLAIM_NO_ROOM:
+			if (make_room(choice))
+				break;
+			begin_alone(choice);
+			return next_alone(choice, candidate);
+		}
+	}
+	return retry(choice, candidate);
+}
+
+/* --- both ------------------------------------------------------------------------------------------------ */
+
+static bool kernel_can_pick(const struct purpose *purpose)
+{
+	const struct port_set *set = &purpose->rule->ports;
+
+	return purpose->lets_kernel_pick && purpose->rule->choose == CHOOSE_KERNEL &&
+	       ports_without_holes_inside(set, purpose->kernel->ephemeral) &&
+	       kernel_takes_late(purpose->kernel, ports_nth(set, 0, NULL));
+}
+
+void choice_begin(struct choice *choice, const struct purpose *purpose)
+{
+	choice->purpose = *purpose;
+	choice->whole = kernel_can_pick(purpose);
+	choice->forbidden = choice->sweeps = choice->retries = 0;
+	choice->swept_since = 0;
+	if (purpose->table)
+		begin_steered(choice);
+	else
+		begin_alone(choice);
+}
+
+bool choice_next(struct choice *choice, struct candidate *candidate)
+{
+	const struct port_set *set = &choice->purpose.rule->ports;
+
+	*candidate = (struct candidate){ .lo = 0 };
+	if (choice->whole) {
+		choice->whole = false;
+		candidate->lo = ports_nth(set, 0, NULL);
+		candidate->hi = ports_nth(set, set->count - 1, NULL);
+		return true;
+	}
+	return choice->steered ? next_steered(choice, candidate) : next_alone(choice, candidate);
+}
+
+void choice_heard(struct choice *choice, struct candidate *candidate, enum outcome outcome)
+{
+	const struct purpose *purpose = &choice->purpose;
+
+	switch (outcome) {
+	case OUTCOME_FORBIDDEN:
 		choice->forbidden++;
-	else if (outcome == OUTCOME_TAKEN && candidate->lo < candidate->hi)
-		choice->left = 0; /* the kernel has looked at each of them */
+		lease_taken(purpose->table, &candidate->lease);
+		break;
+	case OUTCOME_TAKEN:
+		lease_taken(purpose->table, &candidate->lease);
+		if (candidate->lo < candidate->hi)
+			choice->left = 0; /* the kernel has looked at each of them */
+		break;
+	case OUTCOME_UNFIT:
+		lease_drop(purpose->table, &candidate->lease);
+		if (candidate->lo == candidate->hi)
+			choice->walk.skipped = candidate->lo;
+		break;
+	case OUTCOME_GIVEN:
+		if (choice->swept_since)
+			sweep_heard(purpose->table, purpose->peer, choice->swept_since, true);
+		break;
+	}
 }

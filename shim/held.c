@@ -1,6 +1,8 @@
 /* held.c - leases by descriptor. */
 #include "held.h"
 
+#include <errno.h>
+
 #define HELD_DESCRIPTORS 65536 /* ports of sockets above come back by sweeps alone */
 #define CELL_MASK UINT64_C(0xffffffff)
 
@@ -34,11 +36,19 @@ struct lease held_take(int fd)
 	return (struct lease){ .cell = (uint32_t)(had & CELL_MASK), .word = had & ~CELL_MASK };
 }
 
+void held_return(const struct lease *lease)
+{
+	struct table *table = table_made();
+	int saved = errno;
+
+	if (lease->cell && table)
+		lease_release(table, lease);
+	errno = saved;
+}
+
 void held_release(int fd)
 {
 	struct lease lease = held_take(fd);
-	struct table *table = table_made();
 
-	if (lease.cell && table)
-		lease_release(table, &lease);
+	held_return(&lease);
 }

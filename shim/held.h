@@ -9,10 +9,13 @@
 
 void held_keep(int fd, const struct lease *lease);
 
-/* What `fd` had, for lease_release(); it has nothing from here on. */
+/* What `fd` had, for held_return(); it has nothing from here on. */
 struct lease held_take(int fd);
 
-/* Gives back what `fd` had: its number is another socket's now. errno may change. */
+/* Gives it back to the table. errno is kept. */
+void held_return(const struct lease *lease);
+
+/* Both at once: the port is the descriptor's no more, or its number is another socket's now. */
 void held_release(int fd);
 
 #endif

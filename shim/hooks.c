@@ -9,17 +9,20 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "assign.h"
 #include "bind.h"
 #include "config/facts.h"
+#include "held.h"
 #include "kernel.h"
 #include "log.h"
 #include "real.h"
 #include "session.h"
 #include "sock.h"
+#include "table.h"
 
 #define EXPORT(label) __asm__(label) __attribute__((visibility("default")))
 
@@ -53,8 +56,11 @@ static int disconnect(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	int result = real.connect(fd, addr, len);
 
-	if (result == 0)
+	if (result == 0) {
+		if (!sock_is_settled(fd))
+			held_release(fd);
 		sock_disconnected(fd);
+	}
 	return result;
 }
 
@@ -249,6 +255,16 @@ int hook_setsockopt(int fd, int level, int option, const void *value, socklen_t 
 	return result;
 }
 
+int hook_getsockopt(int fd, int level, int option, void *value, socklen_t *len) EXPORT("getsockopt");
+int hook_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
+{
+	int result = real.getsockopt(fd, level, option, value, len);
+
+	if (result == 0 && level == SOL_SOCKET && option == SO_REUSEADDR && sock_lets_share(fd))
+		memset(value, 0, *len);
+	return result;
+}
+
 int hook_accept(int fd, struct sockaddr *addr, socklen_t *len) EXPORT("accept");
 int hook_accept(int fd, struct sockaddr *addr, socklen_t *len)
 {
@@ -280,8 +296,13 @@ int hook_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 int hook_close(int fd) EXPORT("close");
 int hook_close(int fd)
 {
+	struct lease lease = held_take(fd);
+	int result;
+
 	sock_forget(fd);
-	return real.close(fd);
+	result = real.close(fd);
+	held_return(&lease);
+	return result;
 }
 
 int hook_close_range(unsigned int first, unsigned int last, int flags) EXPORT("close_range");
@@ -403,8 +424,10 @@ int hook_setns(int fd, int kind)
 {
 	int result = real.setns(fd, kind);
 
-	if (result == 0 && (kind == 0 || kind & CLONE_NEWNET))
+	if (result == 0 && (kind == 0 || kind & CLONE_NEWNET)) {
 		kernel_forgo_late();
+		table_doubt();
+	}
 	return result;
 }
 
@@ -413,8 +436,10 @@ int hook_unshare(int flags)
 {
 	int result = real.unshare(flags);
 
-	if (result == 0 && flags & CLONE_NEWNET)
+	if (result == 0 && flags & CLONE_NEWNET) {
 		kernel_forgo_late();
+		table_doubt();
+	}
 	return result;
 }
 
@@ -423,7 +448,7 @@ int hook_unshare(int flags)
 int hook_chroot(const char *path) EXPORT("chroot");
 int hook_chroot(const char *path)
 {
-	session_prepare();
+	assign_prepare();
 	return real.chroot(path);
 }
 
@@ -470,8 +495,8 @@ int hook_prctl(int option, ...)
 	d = va_arg(list, unsigned long);
 	va_end(list);
 	if (option == PR_SET_NO_NEW_PRIVS || option == PR_SET_SECCOMP) {
-		session_prepare();
-		kernel_forgo_late();
+		assign_prepare();
+		kernel_forgo_questions();
 	}
 	return real.prctl(option, a, b, c, d);
 }

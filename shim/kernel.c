@@ -10,16 +10,16 @@
 #include "config/arena.h"
 #include "config/locate.h"
 #include "config/world.h"
+#include "clock.h"
 
 #define RESERVED_FILE "/proc/sys/net/ipv4/ip_local_reserved_ports"
-#define SECOND 1000000000u
 
 /* Until the settings could be read, every port is taken early: that is right whatever they say. */
 static const struct kernel unknown = { .ephemeral = { .lo = 1, .hi = 0 } };
 static _Atomic(const struct kernel *) current = &unknown;
 static _Atomic uint64_t read_again_at; /* CLOCK_MONOTONIC, ns */
 static atomic_bool looked; /* at least one reading has ended */
-static atomic_bool no_late;
+static atomic_bool no_late, no_questions;
 
 /* The next decimal number at or after *at, or -1 at the end. */
 static int32_t next_number(const char **at)
@@ -118,4 +118,15 @@ bool kernel_takes_late(const struct kernel *kernel, uint16_t port)
 void kernel_forgo_late(void)
 {
 	atomic_store_explicit(&no_late, true, memory_order_relaxed);
+}
+
+void kernel_forgo_questions(void)
+{
+	kernel_forgo_late();
+	atomic_store_explicit(&no_questions, true, memory_order_relaxed);
+}
+
+bool kernel_may_be_asked(void)
+{
+	return !atomic_load_explicit(&no_questions, memory_order_relaxed);
 }

@@ -34,4 +34,9 @@ bool kernel_takes_late(const struct kernel *kernel, uint16_t port);
  * here need not be what holds for a socket, or the settings may not be read again. */
 void kernel_forgo_late(void);
 
+/* The process shuts itself off: from here on it may be killed for opening files or odd sockets. Nothing is asked any more
+ * that can be done without. */
+void kernel_forgo_questions(void);
+bool kernel_may_be_asked(void);
+
 #endif

@@ -241,6 +241,21 @@ uint64_t lease_busy(const struct table *table, const struct peer *peer, uint16_t
 	return block < 0 ? 0 : atomic_load_explicit(&table->busy[block], memory_order_relaxed);
 }
 
+uint64_t lease_refused(const struct table *table, const struct peer *peer, uint16_t first, uint64_t before)
+{
+	int32_t block = block_find(table, peer, first);
+	uint64_t bits = 0;
+
+	for (uint32_t i = 0; block >= 0 && i < BLOCK_PORTS; i++) {
+		const struct table_cell *cell = &table->cell[block][i];
+
+		if (cell_state(atomic_load_explicit(&cell->word, memory_order_relaxed)) == CELL_TAKEN &&
+		    cell_time(atomic_load_explicit(&cell->info, memory_order_relaxed)) < before)
+			bits |= UINT64_C(1) << i;
+	}
+	return bits;
+}
+
 /* --- claims ---------------------------------------------------------------------------------------- */
 
 static void busy_set(struct table *table, uint32_t cell)
@@ -291,7 +306,14 @@ static int32_t block_get(struct table *table, uint64_t tag)
 	return block < 0 && block_name_one(table, tag) ? tag_find(table, tag) : block;
 }
 
-enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease)
+/* Whether the cell may be claimed as it is. */
+static bool is_claimable(uint64_t word, bool refused)
+{
+	return refused ? cell_state(word) == CELL_TAKEN : word == 0;
+}
+
+static enum claim claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, bool refused,
+                        struct lease *lease)
 {
 	uint64_t tag = tag_of(peer, port), now = clock_now();
 
@@ -299,12 +321,13 @@ enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t po
 	for (int i = 0; i < TRIES; i++) {
 		int32_t block = block_get(table, tag);
 		uint32_t cell = (uint32_t)block * BLOCK_PORTS + port % BLOCK_PORTS;
-		uint64_t word;
+		uint64_t old, word;
 
 		if (block < 0)
 			return CLAIM_NO_ROOM;
+		old = atomic_load(&cell_at(table, cell)->word);
 		word = word_make(table, CELL_CLAIMED);
-		if (!step(table, cell + 1, 0, word)) {
+		if (!is_claimable(old, refused) || !step(table, cell + 1, old, word)) {
 			busy_set(table, cell);
 			return CLAIM_BUSY;
 		}
@@ -321,6 +344,16 @@ enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t po
 		return CLAIM_MADE;
 	}
 	return CLAIM_NO_ROOM;
+}
+
+enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease)
+{
+	return claim(table, peer, port, rule, false, lease);
+}
+
+enum claim lease_retry(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease)
+{
+	return claim(table, peer, port, rule, true, lease);
 }
 
 static void finish_claim(struct table *table, struct lease *lease, enum cell_state state)

@@ -29,6 +29,9 @@ enum claim { CLAIM_MADE, CLAIM_BUSY, CLAIM_NO_ROOM /* the table cannot keep it; 
 /* FREE -> CLAIMED. `rule` is a number of rules.h. */
 enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease);
 
+/* TAKEN -> CLAIMED, to ask the kernel about the port again. */
+enum claim lease_retry(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease);
+
 /* CLAIMED -> HELD, TAKEN, FREE. Nothing happens to a lease without a cell. */
 void lease_hold(struct table *table, struct lease *lease);
 void lease_taken(struct table *table, struct lease *lease);
@@ -43,6 +46,9 @@ uint64_t lease_nonce(const struct lease *lease);
 
 /* Which of the 64 ports from `first` (a multiple of 64) are not free towards the peer, as far as is known. */
 uint64_t lease_busy(const struct table *table, const struct peer *peer, uint16_t first);
+
+/* Which of them the kernel refused before the time `before`. */
+uint64_t lease_refused(const struct table *table, const struct peer *peer, uint16_t first, uint64_t before);
 
 /* Notes that the port was used now. */
 void lease_touch(struct table *table, uint8_t protocol, uint16_t port, uint64_t now);

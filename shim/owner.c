@@ -12,6 +12,7 @@
 #include "config/arena.h"
 #include "config/locate.h"
 #include "config/text.h"
+#include "kernel.h"
 
 #ifndef MADV_WIPEONFORK
 #define MADV_WIPEONFORK 18 /* Linux 4.14 */
@@ -70,7 +71,7 @@ static uint32_t own_namespace(struct table *table)
 	struct stat64 about;
 	uint32_t inode;
 
-	if (stat64("/proc/self/ns/pid", &about) < 0)
+	if (!kernel_may_be_asked() || stat64("/proc/self/ns/pid", &about) < 0)
 		return 0;
 	inode = (uint32_t)about.st_ino;
 	for (uint32_t i = 1; i < TABLE_NAMESPACES; i++) {
@@ -86,7 +87,7 @@ static uint64_t ask_self(struct table *table)
 {
 	uint32_t pid = (uint32_t)getpid(), start = 0, name = own_namespace(table);
 
-	if (start_of(pid, &start) < 0)
+	if (name && start_of(pid, &start) < 0)
 		name = 0; /* nobody can compare */
 	return (uint64_t)start << START_SHIFT | (uint64_t)name << PID_BITS | pid;
 }
@@ -133,7 +134,7 @@ bool owner_is_here(const struct table *table, uint64_t owner)
 	uint32_t name = (uint32_t)(owner >> PID_BITS) & (TABLE_NAMESPACES - 1);
 	struct stat64 about;
 
-	return name && stat64("/proc/self/ns/pid", &about) == 0 &&
+	return name && kernel_may_be_asked() && stat64("/proc/self/ns/pid", &about) == 0 &&
 	       atomic_load_explicit(&table->namespaces[name], memory_order_relaxed) == (uint32_t)about.st_ino;
 }
 

@@ -16,6 +16,18 @@ struct table_rule *rules_entry(struct table *table, uint32_t number)
 	return &table->rule[number % TABLE_RULES];
 }
 
+void rules_count(struct table *table, uint32_t number, enum rule_counter counter)
+{
+	struct table_rule *entry = table ? rules_entry(table, number) : NULL;
+	word64 *count = !entry                    ? NULL :
+	                counter == RULE_GIVEN    ? &entry->given :
+	                counter == RULE_FAILURES ? &entry->failures :
+	                counter == RULE_WAITS    ? &entry->waits : &entry->denied;
+
+	if (count)
+		atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
+}
+
 void rules_name(const struct table_rule *entry, char name[RULE_NAME_SIZE])
 {
 	for (uint32_t i = 0; i < RULE_NAME_SIZE / 8; i++) {

@@ -10,6 +10,12 @@ uint32_t rules_number(struct table *table, const struct rule *rule);
 
 struct table_rule *rules_entry(struct table *table, uint32_t number);
 
+/* What is counted for `portshim status`. */
+enum rule_counter { RULE_GIVEN, RULE_FAILURES, RULE_WAITS, RULE_DENIED };
+
+/* One more. Nothing without a table. */
+void rules_count(struct table *table, uint32_t number, enum rule_counter counter);
+
 /* The rule's name, cut to what is kept; "" for an entry that is not used. */
 void rules_name(const struct table_rule *entry, char name[RULE_NAME_SIZE]);
 

@@ -10,6 +10,7 @@
 #include "config/world.h"
 #include "kernel.h"
 #include "log.h"
+#include "random.h"
 
 #define MESSAGES_SIZE 8192
 
@@ -126,6 +127,8 @@ static bool compile(struct session *session, struct findings *findings)
 	if (!read)
 		return false;
 	facts_read(&session->facts, &session->arena);
+	session->program = siphash((const uint64_t[2]){ 0, 0 }, session->facts.executable,
+	                           strlen(session->facts.executable));
 	if (!view_make(&session->view, &session->policy, &session->facts)) {
 		hear(findings, SEVERITY_ERROR, 0, "out of memory");
 		return false;

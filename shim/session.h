@@ -23,6 +23,7 @@ struct session {
 	const char *text;     /* the policy as it was read: to be read again in another range */
 	size_t text_length;
 	const char *ports;    /* likewise where PORTSHIM_PORTS stands for it */
+	uint64_t program;     /* hash of the executable's path */
 	uint8_t calls;        /* calls that some live rule names; 0: the library has nothing to do */
 	bool denies;          /* some live rule has `action = deny` */
 	bool broken;          /* no policy could be had and PORTSHIM_STRICT=1: network calls get EPERM */

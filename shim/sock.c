@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "config/policy.h"
+#include "held.h"
 #include "real.h"
 
 #ifndef IPPROTO_MPTCP
@@ -37,6 +38,7 @@ static _Atomic int highest; /* no entry above was ever written */
 #define ENTRY_STATE_MASK 7u
 #define ENTRY_PROTOCOL_SHIFT 9 /* 5 bits */
 #define ENTRY_EARLY_ONLY (1u << 14)
+#define ENTRY_LETS_SHARE (1u << 15)
 
 static _Atomic uint16_t memory[SOCK_REMEMBERED];
 
@@ -64,6 +66,7 @@ static uint16_t entry_pack(const struct sock *sock)
 	return (uint16_t)(ENTRY_KNOWN | (sock->ipv6 ? ENTRY_IPV6 : 0) | (sock->reuse ? ENTRY_REUSE : 0) |
 	                  (sock->no_port ? ENTRY_NO_PORT : 0) | (sock->stream ? ENTRY_STREAM : 0) |
 	                  (sock->addressed ? ENTRY_ADDRESSED : 0) | (sock->early_only ? ENTRY_EARLY_ONLY : 0) |
+	                  (sock->lets_share ? ENTRY_LETS_SHARE : 0) |
 	                  (unsigned)sock->state << ENTRY_STATE_SHIFT |
 	                  (unsigned)sock->protocol << ENTRY_PROTOCOL_SHIFT);
 }
@@ -77,6 +80,7 @@ static void entry_unpack(struct sock *sock, uint16_t entry)
 	sock->stream = entry & ENTRY_STREAM;
 	sock->addressed = entry & ENTRY_ADDRESSED;
 	sock->early_only = entry & ENTRY_EARLY_ONLY;
+	sock->lets_share = entry & ENTRY_LETS_SHARE;
 	sock->state = (enum sock_state)(entry >> ENTRY_STATE_SHIFT & ENTRY_STATE_MASK);
 }
 
@@ -117,7 +121,7 @@ static int option_of(int fd, int level, int option)
 	int value = 0;
 	socklen_t len = sizeof(value);
 
-	return getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
+	return real.getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
 }
 
 /* Whether a name with address and without port is what the kernel has of `fd`: a deferred bind by somebody. */
@@ -203,6 +207,11 @@ bool sock_is_deferred(int fd)
 	return state_of(fd) == SOCK_DEFERRED;
 }
 
+bool sock_lets_share(int fd)
+{
+	return entry_of(fd) & ENTRY_LETS_SHARE;
+}
+
 void sock_remember(int fd, const struct sock *sock)
 {
 	entry_write(fd, entry_pack(sock));
@@ -210,6 +219,7 @@ void sock_remember(int fd, const struct sock *sock)
 
 void sock_forget(int fd)
 {
+	held_release(fd);
 	if (entry_of(fd))
 		entry_write(fd, 0);
 }
@@ -230,6 +240,7 @@ void sock_born(int fd, int domain, int type, int protocol)
 
 	if (!remembered(fd))
 		return;
+	held_release(fd);
 	classify(&sock, domain, type, protocol);
 	sock_remember(fd, &sock);
 }
@@ -240,6 +251,7 @@ void sock_copied(int fd, int to)
 
 	if (fd == to)
 		return;
+	held_release(to);
 	if (state == SOCK_SETTLED || state == SOCK_DECIDED)
 		sock_forget(to);
 	else
@@ -272,7 +284,9 @@ void sock_option_set(int fd, int level, int option, const void *value, socklen_t
 
 	if (!entry)
 		return;
-	if (level == SOL_SOCKET && (option == SO_REUSEADDR || option == SO_REUSEPORT))
+	if (level == SOL_SOCKET && option == SO_REUSEADDR)
+		entry_write(fd, (uint16_t)((entry | ENTRY_REUSE) & ~ENTRY_LETS_SHARE));
+	else if (level == SOL_SOCKET && option == SO_REUSEPORT)
 		entry_write(fd, entry | ENTRY_REUSE);
 	else if (level == IPPROTO_IPV6 && option == IPV6_ADDRFORM)
 		sock_forget(fd); /* it is a socket of IPv4 from here on */
@@ -311,7 +325,7 @@ bool sock_is_idle(int fd)
 	socklen_t len = sizeof(state);
 
 	/* The state is the first byte of struct tcp_info. */
-	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &len) < 0)
+	if (real.getsockopt(fd, IPPROTO_TCP, TCP_INFO, &state, &len) < 0)
 		return true;
 	return state == TCP_CLOSE;
 }

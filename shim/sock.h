@@ -33,6 +33,7 @@ struct sock {
 	uint8_t protocol;      /* one bit of enum protocol; 0: not a socket that has ports */
 	bool ipv6;
 	bool reuse;            /* SO_REUSEADDR or SO_REUSEPORT may be on */
+	bool lets_share;       /* SO_REUSEADDR is on, and portshim switched it on */
 	bool no_port;          /* the program set IP_BIND_ADDRESS_NO_PORT */
 	bool addressed;        /* bound to an address without a port, by whomever */
 	bool early_only;       /* IP_LOCAL_PORT_RANGE is not ours to set: the program did, or the socket came from elsewhere,
@@ -52,6 +53,7 @@ bool sock_is_known(int fd);
 bool sock_is_settled(int fd);
 bool sock_is_decided(int fd);
 bool sock_is_deferred(int fd);
+bool sock_lets_share(int fd);
 
 void sock_remember(int fd, const struct sock *sock);
 void sock_forget(int fd);

@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "config/locate.h"
+#include "kernel.h"
 #include "log.h"
 #include "random.h"
+#include "real.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71 /* Linux 5.14 */
@@ -41,7 +43,7 @@ static uint64_t netns_of(int fd)
 	socklen_t len = sizeof(cookie);
 	struct stat64 about;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0)
+	if (real.getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0)
 		return cookie;
 	return errno == ENOPROTOOPT && stat64("/proc/self/ns/net", &about) == 0 ? about.st_ino : 0;
 }
@@ -241,6 +243,8 @@ static const char *words_for(int error)
 		return "belongs to another network namespace; name another for this one";
 	case -ENOSPC:
 		return "no room for it";
+	case -ENOENT:
+		return "there is no such folder";
 	case -EACCES:
 		return "may not be opened by this user";
 	case -ELOOP:
@@ -287,6 +291,8 @@ static __attribute__((noinline)) struct table *get_first(const struct policy *po
 	uint64_t netns = 0;
 	int error = 0;
 
+	if (!kernel_may_be_asked())
+		return NULL;
 	if (policy->table != TABLE_NONE)
 		table = open_shared(policy, fd, &netns, &error);
 	if (table)

@@ -19,6 +19,7 @@
  *	CLAIMED -> HELD     by the owner, when the call that takes the port has returned;
  *	CLAIMED -> TAKEN    by the owner, when the kernel said that somebody has the port;
  *	CLAIMED -> FREE     by the owner, when the call failed for another reason;
+ *	TAKEN -> CLAIMED    by who has found no free port and asks the kernel once more;
  *	HELD -> FREE        by the owner's close();
  *	HELD, TAKEN -> FREE by a sweep, if the kernel, asked later than the cell was last changed (`info`, which is written
  *	                    before the word), does not know such a socket;

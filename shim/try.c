@@ -1,8 +1,14 @@
 /* try.c - trying the ports of a rule, each in its way, until one is the socket's. */
 #define _GNU_SOURCE
+#include "ask.h"
 #include "attempt.h"
 #include "choice.h"
+#include "held.h"
 #include "report.h"
+#include "rules.h"
+#include "session.h"
+
+/* --- what is to be bound -------------------------------------------------------------------------------- */
 
 int choose_local(struct attempt *a)
 {
@@ -36,11 +42,17 @@ static bool meets_itself(struct attempt *a, const struct candidate *c)
 	return a->self;
 }
 
+/* A port of this call can be shared with connections to other destinations. */
+static bool can_share(const struct attempt *a)
+{
+	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT && a->question.has_destination &&
+	       a->rule->share != SHARE_NEVER;
+}
+
+/* A port taken late is shared; `share = never` has it bound. */
 static bool can_be_late(const struct attempt *a)
 {
-	/* A port taken late is shared between destinations; `share = never` has it bound. */
-	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT && a->rule->share != SHARE_NEVER &&
-	       !a->sock.early_only;
+	return can_share(a) && !a->sock.early_only;
 }
 
 /* A late port needs the address on the socket before: that of `source`, or the program's own if it was lost. */
@@ -79,18 +91,68 @@ ssize_t other_error(struct attempt *a, int error)
 	return -1;
 }
 
-static ssize_t early_success(struct attempt *a, uint16_t port)
+/* --- what the table is told ------------------------------------------------------------------------------ */
+
+/* A connection takes its port towards its destination, where that can be arbitrated; all else takes it as a whole. */
+void find_table(struct attempt *a)
+{
+	const struct session *session = session_get();
+	const struct ip_addr source = name_address(&a->local);
+	bool shares;
+
+	a->table = table_get(&session->policy, a->act->fd, a->sock.early_only);
+	if (!a->table)
+		return;
+	shares = can_share(a) && (can_be_late(a) || table_is_shared(a->table));
+	a->number = rules_number(a->table, a->rule);
+	peer_make(&a->peer, a->table, a->sock.protocol, shares ? &a->question.destination : NULL, &source);
+}
+
+/* Makes the program's call on a socket that has its port, or is to get it there. The lease is kept by the descriptor before,
+ * since the call may end by a cancellation or a jump out of a signal handler. */
+static ssize_t finish_with(struct attempt *a, struct candidate *c)
+{
+	held_keep(a->act->fd, &c->lease);
+	return finish(a);
+}
+
+static void given(const struct attempt *a, struct candidate *c)
+{
+	int saved = errno;
+
+	lease_hold(a->table, &c->lease);
+	rules_count(a->table, a->number, RULE_GIVEN);
+	errno = saved;
+}
+
+/* The connection has not come about: its port is the socket's no more. */
+static void came_to_nothing(const struct attempt *a)
+{
+	held_release(a->act->fd);
+}
+
+/* --- early ------------------------------------------------------------------------------------------------ */
+
+static ssize_t early_success(struct attempt *a, struct candidate *c, bool shared)
 {
 	const struct act *act = a->act;
+	ssize_t result = 0;
 
 	settle(a, SOCK_SETTLED);
-	report_assigned(a->rule, &a->question, port, false);
+	report_assigned(a->rule, &a->question, c->lo, false);
 	if (act->given)
-		*act->given = port;
-	if (!is_bind(act))
-		return finish(a);
-	errno = a->saved_errno;
-	return 0;
+		*act->given = c->lo;
+	if (is_bind(act)) {
+		held_keep(act->fd, &c->lease);
+		errno = a->saved_errno;
+	} else {
+		result = finish_with(a, c);
+	}
+	if (shared && result < 0 && errno == EADDRNOTAVAIL)
+		came_to_nothing(a);
+	else
+		given(a, c);
+	return result;
 }
 
 /* The kernel gives a datagram socket a port inside calls that then fail (a send without a destination, a connect to a
@@ -106,26 +168,95 @@ static bool shed_port(struct attempt *a)
 	return bind_release(act->fd, &a->sock) == 0;
 }
 
-/* *outcome as bind() has it. True when the call has its result. */
-static bool try_early(struct attempt *a, uint16_t port, enum outcome *outcome, ssize_t *result)
+/* The concrete address that the connection will leave from. */
+static bool find_source(struct attempt *a)
 {
+	const struct act *act = a->act;
+
+	if (!a->source.family)
+		a->source = name_address(&a->local);
+	return a->source.family || source_of(act->fd, act->addr, act->len, &a->source) == 0;
+}
+
+static int interface_of(const struct act *act)
+{
+	union name name;
+
+	name_copy(&name, act->addr, act->len);
+	return name.any.sa_family == AF_INET6 && name.v6.sin6_scope_id ? (int)name.v6.sin6_scope_id :
+	                                                                 bind_interface_of(act->fd);
+}
+
+/* Whether nobody has a connection from this port to the destination. Between this answer and connect() no other process goes
+ * for one: the claim in the table is ours. */
+static bool tuple_is_free(struct attempt *a, uint16_t port)
+{
+	enum tuple tuple;
+
+	if (!find_source(a))
+		return false;
+	atomic_fetch_add_explicit(&a->table->asked, 1, memory_order_relaxed);
+	tuple = ask_tuple(&(struct endpoint){ .addr = a->source, .port = port }, &a->question.destination,
+	                  interface_of(a->act));
+	return tuple == TUPLE_FREE || tuple == TUPLE_TIME_WAIT;
+}
+
+/* Exclusively at first: that succeeds where nobody has the port, and so no connection can be in the way. Only where
+ * somebody has it, it matters who. *shared: it was bound over others. */
+static int bind_candidate(struct attempt *a, const struct candidate *c, bool *shared)
+{
+	int fd = a->act->fd, error = bind_early(fd, &a->sock, &a->local);
+
+	*shared = false;
+	if (!c->lease.cell || !a->peer.to.addr.family || !table_is_shared(a->table))
+		return error;
+	if (!error)
+		bind_let_share(fd);
+	if (error == -EADDRINUSE && tuple_is_free(a, c->lo)) {
+		error = bind_shared(fd, &a->sock, &a->local);
+		*shared = !error;
+	}
+	if (!error) {
+		a->sock.lets_share = !a->sock.reuse;
+		a->sock.reuse = true;
+	}
+	return error;
+}
+
+/* *outcome as bind() has it. True when the call has its result. */
+static bool try_early(struct attempt *a, struct candidate *c, enum outcome *outcome, ssize_t *result)
+{
+	bool shared;
 	int error;
 
-	name_set_port(&a->local, port);
-	error = bind_early(a->act->fd, &a->sock, &a->local);
+	name_set_port(&a->local, c->lo);
+	error = bind_candidate(a, c, &shared);
 	if (error == -EINVAL && shed_port(a))
-		error = bind_early(a->act->fd, &a->sock, &a->local);
+		error = bind_candidate(a, c, &shared);
 	*outcome = error == -EACCES ? OUTCOME_FORBIDDEN : error == -EADDRINUSE ? OUTCOME_TAKEN : OUTCOME_GIVEN;
 	if (*outcome != OUTCOME_GIVEN) {
 		a->address_lost = a->sock.addressed;
 		return false;
 	}
-	*result = error ? other_error(a, error) : early_success(a, port);
+	if (error) {
+		lease_drop(a->table, &c->lease);
+		*result = other_error(a, error);
+	} else {
+		*result = early_success(a, c, shared);
+	}
 	return true;
 }
 
+/* --- late ------------------------------------------------------------------------------------------------- */
+
+/* Whether the socket has its port after a connect() that returned `result`. */
+static bool is_connecting(ssize_t result)
+{
+	return result >= 0 || errno == EINPROGRESS || errno == EINTR;
+}
+
 /* Tries one candidate late: the try is the program's own call. True when the call has its result. */
-static bool try_late(struct attempt *a, const struct candidate *c, enum outcome *outcome, ssize_t *result)
+static bool try_late(struct attempt *a, struct candidate *c, enum outcome *outcome, ssize_t *result)
 {
 	const struct act *act = a->act;
 	int error = bind_local_address(a);
@@ -134,20 +265,29 @@ static bool try_late(struct attempt *a, const struct candidate *c, enum outcome 
 		error = bind_set_range(act->fd, c->lo, c->hi);
 	if (error == -ENOPROTOOPT) {
 		kernel_forgo_late();
-		*outcome = OUTCOME_UNTRIED;
-		return c->lo == c->hi && try_early(a, c->lo, outcome, result);
+		*outcome = OUTCOME_UNFIT;
+		return c->lo == c->hi && try_early(a, c, outcome, result);
 	}
 	if (error) {
+		lease_drop(a->table, &c->lease);
 		*result = other_error(a, error);
 		return true;
 	}
 	settle(a, SOCK_TRIED);
-	*result = finish(a);
+	*result = finish_with(a, c);
 	if (*result >= 0 || errno != EADDRNOTAVAIL) {
 		report_assigned(a->rule, &a->question, c->lo, true);
+		if (is_connecting(*result))
+			given(a, c);
+		else
+			came_to_nothing(a);
 		return true;
 	}
-	if (!a->source_seen && !a->sock.addressed && !source_exists(act->fd, act->addr, act->len)) {
+	held_take(act->fd);
+	*outcome = OUTCOME_TAKEN;
+	if (!a->source_seen && !a->sock.addressed &&
+	    source_of(act->fd, act->addr, act->len, &a->source) == -EADDRNOTAVAIL) {
+		lease_drop(a->table, &c->lease);
 		errno = EADDRNOTAVAIL;
 		return true;
 	}
@@ -155,22 +295,23 @@ static bool try_late(struct attempt *a, const struct candidate *c, enum outcome 
 	return false;
 }
 
-/* Tries one candidate in the way that is its port's. True when the call has its result. */
-static bool try_candidate(struct attempt *a, struct choice *choice, const struct candidate *c, ssize_t *result)
-{
-	enum outcome outcome = OUTCOME_TAKEN;
-	bool done;
+/* --- one after the other ----------------------------------------------------------------------------------- */
 
+/* Tries one candidate in the way that is its port's. True when the call has its result. */
+static bool try_candidate(struct attempt *a, struct choice *choice, struct candidate *c, ssize_t *result)
+{
+	const struct kernel *kernel = choice->purpose.kernel;
+	enum outcome outcome = OUTCOME_UNFIT;
+	bool done = false;
+
+	if (can_be_late(a) && kernel_takes_late(kernel, c->lo))
+		kernel = kernel_now(); /* about to be relied on */
 	if (meets_itself(a, c))
-		return false;
-	if (can_be_late(a) && kernel_takes_late(choice->kernel, c->lo))
-		choice->kernel = kernel_now(); /* about to be relied on */
-	if (can_be_late(a) && kernel_takes_late(choice->kernel, c->lo))
+		done = false;
+	else if (can_be_late(a) && kernel_takes_late(kernel, c->lo))
 		done = try_late(a, c, &outcome, result);
-	else if (c->lo < c->hi)
-		return false;
-	else
-		done = try_early(a, c->lo, &outcome, result);
+	else if (c->lo == c->hi)
+		done = try_early(a, c, &outcome, result);
 	choice_heard(choice, c, done ? OUTCOME_GIVEN : outcome);
 	return done;
 }
@@ -179,8 +320,20 @@ bool try_all(struct attempt *a, ssize_t *result)
 {
 	struct choice choice;
 	struct candidate candidate;
+	struct purpose purpose = {
+		.rule = a->rule,
+		.kernel = kernel_known(),
+		.to = a->question.has_destination ? &a->question.destination : NULL,
+		.program = session_get()->program,
+		.lets_kernel_pick = can_be_late(a),
+	};
 
-	choice_begin(&choice, a->rule, kernel_known(), can_be_late(a));
+	held_release(a->act->fd);
+	find_table(a);
+	purpose.table = a->table;
+	purpose.peer = &a->peer;
+	purpose.number = a->number;
+	choice_begin(&choice, &purpose);
 	while (choice_next(&choice, &candidate))
 		if (try_candidate(a, &choice, &candidate, result))
 			return true;

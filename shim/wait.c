@@ -8,17 +8,10 @@
 #include <sys/time.h>
 #include <time.h>
 
-#define MILLISECOND UINT64_C(1000000)
-#define SECOND UINT64_C(1000000000)
+#include "clock.h"
+#include "real.h"
+
 #define LONGEST_PAUSE (20 * MILLISECOND)
-
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
 
 void wait_begin(struct wait *wait, int fd, uint64_t limit_ms)
 {
@@ -26,18 +19,18 @@ void wait_begin(struct wait *wait, int fd, uint64_t limit_ms)
 	socklen_t len = sizeof(timeout);
 	uint64_t limit = limit_ms * MILLISECOND, own;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &len) == 0) {
+	if (real.getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, &len) == 0) {
 		own = (uint64_t)timeout.tv_sec * SECOND + (uint64_t)timeout.tv_usec * 1000;
 		if (own && own < limit)
 			limit = own;
 	}
-	wait->until = now() + limit;
+	wait->until = clock_now() + limit;
 	wait->pause = MILLISECOND;
 }
 
 int wait_a_little(struct wait *wait)
 {
-	uint64_t at = now(), pause = wait->pause;
+	uint64_t at = clock_now(), pause = wait->pause;
 	struct timespec t;
 
 	if (at >= wait->until)

@@ -13,7 +13,8 @@
 
 /* --- network --- */
 
-/* Puts the calling process (Criterion runs each test in one of its own) into a new network namespace with lo up. */
+/* Puts the calling process (Criterion runs each test in one of its own) into a new network namespace with lo up, and
+ * gives it a /dev/shm of its own, so that its tables go when it goes. */
 void net_own(void);
 /* Sets a file below /proc/sys in it, e.g. "net/ipv4/ip_local_port_range", "40000 40999". */
 void net_set(const char *setting, const char *value);

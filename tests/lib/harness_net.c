@@ -10,6 +10,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,8 +35,10 @@ static void loopback_up(void)
 
 void net_own(void)
 {
-	cr_assert(unshare(CLONE_NEWNET) == 0, "no network namespace (the tests run as root): %s", strerror(errno));
+	cr_assert(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0, "no network namespace (the tests run as root): %s", strerror(errno));
 	loopback_up();
+	cr_assert(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	          mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777,size=64m") == 0, "/dev/shm: %s", strerror(errno));
 }
 
 void net_set(const char *setting, const char *value)

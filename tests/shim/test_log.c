@@ -41,6 +41,7 @@ static int own_dev_log(void)
 
 	cr_assert(unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0);
 	cr_assert(mount("tmpfs", "/dev", "tmpfs", 0, NULL) == 0);
+	cr_assert(mkdir("/dev/shm", 01777) == 0);
 	cr_assert(mknod("/dev/null", S_IFCHR | 0666, makedev(1, 3)) == 0);
 	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	cr_assert(bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0);

@@ -188,7 +188,7 @@ Test(no_way_out, kernel_without_late_ports)
 		cr_assert_str_eq(result_of(&run, "without-late"), "0");
 		cr_assert_str_eq(result_of(&run, "connect 0 127.0.0.1 5000"), "0");
 		cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 5000"), "0");
-		cr_assert_str_eq(result_of(&run, "connect 2 127.0.0.1 6000"), "-1 EADDRNOTAVAIL");
+		cr_assert_str_eq(result_of(&run, "connect 2 127.0.0.1 6000"), "0");
 		cr_assert(port_of(&run, "name 0") == 40500 || port_of(&run, "name 0") == 40501);
 	}
 }

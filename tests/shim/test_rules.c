@@ -177,7 +177,7 @@ Test(rules, ports_that_need_a_capability)
 /* SO_REUSEADDR of the program's own does not make portshim share a port that another holds. */
 Test(rules, reuseaddr_does_not_share)
 {
-	struct run run = { .policy = "[rule r]\nports = 20000\n" };
+	struct run run = { .policy = "[rule r]\nports = 20000\nshare = never\n" };
 
 	own();
 	server_tcp("127.0.0.1", 6000);

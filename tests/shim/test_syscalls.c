@@ -1,4 +1,5 @@
-/* test_syscalls.c - what portshim adds to a call is counted: one system call to a connect, none to a send. */
+/* test_syscalls.c - what portshim adds to a call is counted: one system call to a connect, two where others
+ * may share the port early, none to a send. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -28,18 +29,18 @@ static pid_t serve(void)
 }
 
 /* All system calls of a run of `load`, as strace counts them. strace itself is not preloaded. */
-static int calls_of(const char *how, const char *count, const char *ports)
+static int calls_of(const char *how, const char *count, const char *variable)
 {
 	static struct run run;
-	char preload[600], policy[64];
+	char preload[600], policy[160];
 	const char *argv[] = { "strace", "-c", "-o", "/dev/stdout", "-E", preload, "-E", policy, built("tests/bench/load"),
 	                       how, count, "127.0.0.1", "5000", NULL };
 	char *line;
 	int total = 0;
 
 	run = (struct run){ .bare = true };
-	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", ports ? built("libportshim.so") : "");
-	snprintf(policy, sizeof(policy), "PORTSHIM_PORTS=%s", ports ? ports : "");
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", variable ? built("libportshim.so") : "");
+	snprintf(policy, sizeof(policy), "%s", variable ? variable : "PORTSHIM_PORTS=");
 	run_program(&run, argv);
 	cr_assert(exited(&run, 0), "%s", run.err);
 	line = strstr(run.out, " total\n");
@@ -51,12 +52,12 @@ static int calls_of(const char *how, const char *count, const char *ports)
 }
 
 /* What so many further calls add to the count: what a program does once at its start falls out. */
-static int added(const char *how, const char *ports)
+static int added(const char *how, const char *variable)
 {
-	return calls_of(how, MANY, ports) - calls_of(how, FEW, ports);
+	return calls_of(how, MANY, variable) - calls_of(how, FEW, variable);
 }
 
-static void extra_per_call(const char *how, const char *ports, int extra)
+static void extra_per_call(const char *how, const char *variable, int extra)
 {
 	pid_t server;
 	int bare, shimmed, more;
@@ -65,7 +66,7 @@ static void extra_per_call(const char *how, const char *ports, int extra)
 	net_set("net/ipv4/ip_local_port_range", "40000 40999");
 	server = serve();
 	bare = added(how, NULL);
-	shimmed = added(how, ports);
+	shimmed = added(how, variable);
 	kill(server, SIGKILL);
 	more = shimmed - bare - extra * DIFFERENCE;
 	/* Nothing else but the settings of the kernel, read once a second: 13 calls a time. */
@@ -74,15 +75,29 @@ static void extra_per_call(const char *how, const char *ports, int extra)
 
 Test(syscalls, one_more_for_a_late_connect)
 {
-	extra_per_call("connect", "40100-40899", 1);
+	extra_per_call("connect", "PORTSHIM_PORTS=40100-40899", 1);
 }
 
-Test(syscalls, one_more_for_an_early_connect)
+/* bind(), and SO_REUSEADDR for those who come later. Nothing is asked about the port. */
+Test(syscalls, two_more_for_an_early_connect)
 {
-	extra_per_call("connect", "20100-20899", 1);
+	extra_per_call("connect", "PORTSHIM_PORTS=20100-20899", 2);
+}
+
+Test(syscalls, one_more_for_an_exclusive_connect)
+{
+	static const char policy[] = "[rule r]\nports = 20100-20899\nshare = never\n";
+	char path[] = "/tmp/portshim-test-XXXXXX", variable[64];
+	int fd = mkstemp(path);
+
+	cr_assert(fd >= 0 && write(fd, policy, strlen(policy)) == (ssize_t)strlen(policy));
+	close(fd);
+	snprintf(variable, sizeof(variable), "PORTSHIM_CONF=%s", path);
+	extra_per_call("connect", variable, 1);
+	unlink(path);
 }
 
 Test(syscalls, none_for_a_send_on_a_bound_socket)
 {
-	extra_per_call("sendto", "20100-20899", 0);
+	extra_per_call("sendto", "PORTSHIM_PORTS=20100-20899", 0);
 }
