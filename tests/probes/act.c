@@ -341,6 +341,10 @@ static int step_rare(const char *verb, int fd, long *result)
 		*result = without_late();
 	else if (strcmp(verb, "without-open") == 0)
 		*result = without_open();
+	else if (strcmp(verb, "keeper") == 0)
+		*result = leave_keeper();
+	else if (strcmp(verb, "rawclose") == 0)
+		*result = syscall(SYS_close, fd);
 	else if (strcmp(verb, "rawsocket") == 0)
 		*result = raw_socket(&slot[number(1) % SLOTS]);
 	else if (strcmp(verb, "other-network") == 0)
@@ -416,7 +420,13 @@ int main(int argc, char **argv)
 {
 	memset(slot, -1, sizeof(slot));
 	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
-	for (int i = 1; i < argc; i++)
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "exec") == 0) {
+			/* The further steps are a new program's, which inherits the descriptors that are not close-on-exec. */
+			fflush(stdout);
+			execv("/proc/self/exe", argv + i);
+		}
 		do_step(argv[i]);
+	}
 	return 0;
 }

@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -30,6 +31,18 @@ static int limit_descriptors(int on)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = on ? (rlim_t)next : limit.rlim_max;
 	return setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* A child that has all that we have, until we end. */
+static long leave_keeper(void)
+{
+	pid_t child = fork();
+
+	if (child != 0)
+		return child < 0 ? -1 : 0;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		pause();
 }
 
 /* A datagram socket by a raw system call: under the number that `fd` had and that is free now, if any. */

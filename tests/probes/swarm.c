@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -135,6 +137,7 @@ static void run_all(void)
 		if (pid[i] == 0) {
 			char byte;
 
+			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			close(go[1]);
 			run_process();
 			_exit(want.mode == HOLD && read(go[0], &byte, 1) != 0);
