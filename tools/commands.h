@@ -5,6 +5,8 @@
 /* Name and what `portshim help` says of it, in the order of the help. */
 #define COMMANDS(X)                                                        \
 	X(run,     "start a program with its local ports under a policy")  \
+	X(status,  "show who has which port, and how full each set is")    \
+	X(top,     "the same, live")                                       \
 	X(help,    "list the subcommands, or show the usage of one")       \
 	X(version, "print the version")
 

@@ -1,0 +1,139 @@
+/* table_file.c - finds the table's file by the options and the policy, and maps it to be looked at. */
+#define _GNU_SOURCE
+#include "tools/table_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "tools/commands.h"
+#include "tools/message.h"
+#include "tools/policy_file.h"
+#include "tools/utf8.h"
+
+static int path_set(struct table_file *file, const char *path)
+{
+	if (snprintf(file->path, sizeof(file->path), "%s", path) < (int)sizeof(file->path))
+		return EXIT_SUCCESS;
+	say_error("the table's path is too long: %.60s...; name a shorter one", path);
+	return EXIT_USAGE;
+}
+
+/* The one that `table = auto` stands for. */
+static int path_auto(struct table_file *file)
+{
+	struct text path = TEXT_OVER(file->path);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool known = fd >= 0 && table_path(&path, fd);
+	if (!known)
+		say_error("the table of this network namespace cannot be named: %m; name it with --table=FILE, "
+		          "for example one of /dev/shm/portshim-*");
+	if (fd >= 0)
+		close(fd);
+	return known ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int path_of_policy(struct table_file *file, const struct policy *policy)
+{
+	switch (policy->table) {
+	case TABLE_PATH: return path_set(file, policy->table_path);
+	case TABLE_NONE: return EXIT_SUCCESS;
+	default: return path_auto(file);
+	}
+}
+
+/* As in the library: where this program itself runs with privileges, no variable of the user's counts. */
+static const char *variable(const char *name)
+{
+	return secure_getenv(name);
+}
+
+static bool has_policy(void)
+{
+	struct location found;
+	locate_policy(&found, variable);
+	return found.found == FOUND_FILE;
+}
+
+static int path_find(struct table_file *file, const char *config)
+{
+	struct policy_file loaded;
+	if (!config && !has_policy())
+		return path_auto(file);
+	if (!policy_file_load(&loaded, config, NULL)) {
+		if (loaded.name)
+			say_error("the policy %s does not say which table: %u error%s in it; put it right, or name the "
+			          "table with --table=FILE", loaded.name, loaded.errors, loaded.errors == 1 ? "" : "s");
+		return EXIT_USAGE;
+	}
+	int code = path_of_policy(file, &loaded.policy);
+	policy_file_free(&loaded);
+	return code;
+}
+
+int table_file_find(struct table_file *file, const char *table, const char *config)
+{
+	memset(file, 0, sizeof(*file));
+	file->named = table != NULL;
+	int code = table ? path_set(file, table) : path_find(file, config);
+	memcpy(file->shown, file->path, sizeof(file->shown));
+	utf8_clean(file->shown);
+	return code;
+}
+
+static const char *words_for(int error)
+{
+	switch (error) {
+	case -EACCES: return "this user may not read it; look as the user whose programs use it, or as root";
+	case -EPERM: return "not a regular file, or all may write to it, so nothing in it can be believed; "
+	                    "take that right away, or name another file";
+	case -EPROTO: return "not a table of this version (" TABLE_VERSION "); name another file";
+	case -ELOOP: return "a symbolic link; name the file itself";
+	case -ENOENT: return "there is no such file; those of all users are /dev/shm/portshim-*";
+	default: return NULL;
+	}
+}
+
+const struct table *table_file_look(const struct table_file *file, int *error)
+{
+	*error = 0;
+	const struct table *table = file->path[0] || file->named ? table_look(file->path, error) : NULL;
+	if (*error == -ENOENT && !file->named)
+		*error = 0;
+	return *error ? NULL : table;
+}
+
+int table_file_failed(const struct table_file *file, int error)
+{
+	const char *words = words_for(error);
+	if (words)
+		say_error("the table %s cannot be shown: %s", file->shown, words);
+	else
+		say_error("the table %s cannot be shown: %s; name another with --table=FILE", file->shown,
+		          strerror(-error));
+	return EXIT_FAILURE;
+}
+
+void table_file_leave(const struct table *table)
+{
+	if (table)
+		munmap((void *)(uintptr_t)table, sizeof(*table));
+}
+
+void table_file_warn(const struct table_file *file, int error)
+{
+	if (error == -EXDEV)
+		say_warning("%s is the table of another network namespace, whose sockets cannot be seen from here; "
+		            "what is shown is what the table says; to have it checked, run this there (nsenter -n)",
+		            file->shown);
+	else if (error)
+		say_warning("the kernel does not tell of its sockets: sock_diag(7): %s; what is shown is what the "
+		            "table %s says; to have it checked, run this where netlink sockets are allowed",
+		            strerror(-error), file->shown);
+}

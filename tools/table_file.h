@@ -1,0 +1,36 @@
+/* table_file.h - the table that a command shows: which file it is, and a look into it. */
+#ifndef PORTSHIM_TOOLS_TABLE_FILE_H
+#define PORTSHIM_TOOLS_TABLE_FILE_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "shim/table.h"
+
+struct table_file {
+	char path[PATH_MAX];  /* "": the policy has `table = none` */
+	bool named;           /* by --table: it must be there */
+	char shown[PATH_MAX]; /* the path, fit to be shown */
+};
+
+/* The file `table`; or the one that the policy `config` says; or, with both NULL, the one that the policy says that the
+ * library would find, if there is one; else the one of this user and network namespace. EXIT_SUCCESS, or the code to
+ * exit with, the reason said. */
+int table_file_find(struct table_file *file, const char *table, const char *config);
+
+/* Maps it; NULL where there is none yet, or with -errno in *error where it cannot be shown. */
+const struct table *table_file_look(const struct table_file *file, int *error);
+
+/* Says why it cannot be shown. Returns the code to exit with. */
+int table_file_failed(const struct table_file *file, int error);
+
+void table_file_leave(const struct table *table);
+
+/* Says on standard error that the table was not held against the kernel's list of sockets, where `error` of a snapshot
+ * says so. */
+void table_file_warn(const struct table_file *file, int error);
+
+/* What to say where there is no table. */
+#define TABLE_FILE_NONE "no table: no program under portshim has used the network here"
+
+#endif
