@@ -81,6 +81,7 @@ static void begin_steered(struct choice *choice)
 		.set = &rule->ports, .kernel = purpose->kernel, .table = purpose->table, .peer = purpose->peer,
 		.now = clock_now(), .cooldown = rule->cooldown_ms * MILLISECOND,
 	};
+	rules_use(entry, choice->walk.now);
 	/* `stable` is there to return to its port. */
 	if (rule->choose != CHOOSE_STABLE)
 		choice->walk.last = (uint16_t)atomic_load_explicit(&entry->released[peer_space(purpose->peer->protocol)],

@@ -12,7 +12,8 @@
 #define NONCE_MASK 0xffffu
 #define RULE_BITS 10 /* TABLE_RULES; the time in `info` is cut by as many: a microsecond */
 #define RULE_MASK ((UINT64_C(1) << RULE_BITS) - 1)
-#define TAG_MARK (UINT64_C(1) << 63) /* a block that is being renamed; no name has it */
+#define NAME_MASK ((UINT64_C(1) << 48) - 1) /* of a tag */
+#define TAG_MARK (UINT64_C(1) << 63)        /* a block that is being renamed: its name stands below, a nonce between */
 #define TRIES 3
 
 _Static_assert(TABLE_RULES == 1u << RULE_BITS && STATE_SHIFT == OWNER_BITS + 16, "bits of a cell");
@@ -101,10 +102,15 @@ static uint64_t scramble(uint64_t x)
 	return x ^ x >> 31;
 }
 
-/* The tag of a block: its top bit is for marks, and it is not 0. */
+/* The tag of a block that is not being renamed: its name, which is not 0. */
 static uint64_t tag_of(const struct peer *peer, uint16_t port)
 {
-	return (scramble(peer->id + port / BLOCK_PORTS * UINT64_C(0x9e3779b97f4a7c15)) & ~TAG_MARK) | 1u << 16;
+	return (scramble(peer->id + port / BLOCK_PORTS * UINT64_C(0x9e3779b97f4a7c15)) & NAME_MASK) | 1u << 16;
+}
+
+static uint64_t name_of(uint64_t tag)
+{
+	return tag & NAME_MASK;
 }
 
 static uint32_t bucket_of(uint64_t tag)
@@ -117,7 +123,7 @@ static int32_t tag_find(const struct table *table, uint64_t tag)
 	uint32_t first = bucket_of(tag);
 
 	for (uint32_t i = first; i < first + BUCKET_BLOCKS; i++)
-		if (atomic_load_explicit(&table->tag[i], memory_order_acquire) == tag)
+		if (name_of(atomic_load_explicit(&table->tag[i], memory_order_acquire)) == tag)
 			return (int32_t)i;
 	return -1;
 }
@@ -127,14 +133,30 @@ int32_t block_find(const struct table *table, const struct peer *peer, uint16_t 
 	return tag_find(table, tag_of(peer, first));
 }
 
-/* Whether the block has the name, and no other has it. */
-static bool tag_is_unique(const struct table *table, uint32_t block, uint64_t tag)
+uint32_t block_all(const struct table *table, const struct peer *peer, uint16_t first, uint32_t found[BUCKET_BLOCKS])
 {
-	uint32_t first = bucket_of(tag), seen = 0;
+	uint64_t tag = tag_of(peer, first);
+	uint32_t bucket = bucket_of(tag), n = 0;
 
+	for (uint32_t i = bucket; i < bucket + BUCKET_BLOCKS; i++)
+		if (name_of(atomic_load_explicit(&table->tag[i], memory_order_acquire)) == tag)
+			found[n++] = i;
+	return n;
+}
+
+/* Whether the block has the name, and no other has it. Its own tag comes first, and a mark is taken off it: who marks it from
+ * here on sees the claim when he looks at the cells. */
+static bool tag_is_unique(struct table *table, uint32_t block, uint64_t tag)
+{
+	uint32_t first = bucket_of(tag);
+	uint64_t now = atomic_load(&table->tag[block]);
+
+	if (now != tag && (name_of(now) != tag || !atomic_compare_exchange_strong(&table->tag[block], &now, tag)))
+		return false;
 	for (uint32_t i = first; i < first + BUCKET_BLOCKS; i++)
-		seen += atomic_load(&table->tag[i]) == tag;
-	return seen == 1 && atomic_load(&table->tag[block]) == tag;
+		if (i != block && name_of(atomic_load(&table->tag[i])) == tag)
+			return false;
+	return true;
 }
 
 static bool block_is_idle(const struct table *table, uint32_t block)
@@ -145,10 +167,10 @@ static bool block_is_idle(const struct table *table, uint32_t block)
 	return true;
 }
 
-/* Gives an idle block that was `old` the name `tag` (0: none). */
+/* Gives an idle block whose tag was `old` the name `tag` (0: none). */
 static bool block_rename(struct table *table, uint32_t block, uint64_t old, uint64_t tag)
 {
-	uint64_t mark = TAG_MARK | random_number();
+	uint64_t mark = TAG_MARK | (random_number() & ~NAME_MASK) | name_of(old);
 	bool idle;
 
 	if (!atomic_compare_exchange_strong(&table->tag[block], &old, mark))
@@ -156,7 +178,7 @@ static bool block_rename(struct table *table, uint32_t block, uint64_t old, uint
 	idle = block_is_idle(table, block);
 	if (idle)
 		atomic_store_explicit(&table->busy[block], 0, memory_order_relaxed);
-	return atomic_compare_exchange_strong(&table->tag[block], &mark, idle ? tag : old) && idle;
+	return atomic_compare_exchange_strong(&table->tag[block], &mark, idle ? tag : name_of(old)) && idle;
 }
 
 /* Two blocks of one name: the one that is idle loses it. */
@@ -164,9 +186,12 @@ static void remove_twin(struct table *table, uint64_t tag)
 {
 	uint32_t first = bucket_of(tag);
 
-	for (uint32_t i = first + BUCKET_BLOCKS; i-- > first;)
-		if (atomic_load(&table->tag[i]) == tag && block_rename(table, i, tag, 0))
+	for (uint32_t i = first + BUCKET_BLOCKS; i-- > first;) {
+		uint64_t old = atomic_load(&table->tag[i]);
+
+		if (name_of(old) == tag && block_rename(table, i, old, 0))
 			return;
+	}
 }
 
 /* Names one of the bucket's blocks: a new one, else an idle one, beginning anywhere. */
@@ -198,6 +223,7 @@ static void name_write(struct table *table, uint32_t block, const struct peer *p
 	if (atomic_load_explicit(&name->rest, memory_order_relaxed) == rest &&
 	    atomic_load_explicit(&name->to[1], memory_order_relaxed) == peer->to.addr.lo &&
 	    atomic_load_explicit(&name->to[0], memory_order_relaxed) == peer->to.addr.hi &&
+	    atomic_load_explicit(&name->source[0], memory_order_relaxed) == peer->source.hi &&
 	    atomic_load_explicit(&name->source[1], memory_order_relaxed) == peer->source.lo)
 		return;
 	atomic_store_explicit(&name->to[0], peer->to.addr.hi, memory_order_relaxed);
@@ -213,7 +239,7 @@ bool block_name(const struct table *table, uint32_t block, struct peer *peer, ui
 	uint64_t tag = atomic_load_explicit(&table->tag[block], memory_order_acquire);
 	uint64_t rest = atomic_load_explicit(&name->rest, memory_order_acquire);
 
-	if (!tag || tag & TAG_MARK)
+	if (!tag)
 		return false;
 	*first = (uint16_t)((rest >> 48) * BLOCK_PORTS);
 	*peer = (struct peer){
@@ -231,7 +257,7 @@ bool block_name(const struct table *table, uint32_t block, struct peer *peer, ui
 		},
 	};
 	peer->id = peer_hash(table, peer);
-	return tag_of(peer, *first) == tag;
+	return tag_of(peer, *first) == name_of(tag);
 }
 
 uint64_t lease_busy(const struct table *table, const struct peer *peer, uint16_t first)
@@ -280,6 +306,20 @@ static uint64_t info_make(uint64_t now, uint32_t rule)
 	return (now & ~RULE_MASK) | (rule & RULE_MASK);
 }
 
+static void info_write(struct table *table, uint32_t cell, uint64_t now, uint32_t rule)
+{
+	atomic_store(&cell_at(table, cell)->info, info_make(now, rule));
+}
+
+/* The owner may have let go since, and taken his bit away: then it must not stand again. */
+static enum claim tell_busy(struct table *table, uint32_t cell)
+{
+	busy_set(table, cell);
+	if (atomic_load(&cell_at(table, cell)->word) == 0)
+		busy_clear(table, cell);
+	return CLAIM_BUSY;
+}
+
 /* The lease's number of a cell is one more than its own, so that 0 is none. */
 static bool step(struct table *table, uint32_t number, uint64_t from, uint64_t to)
 {
@@ -326,17 +366,19 @@ static enum claim claim(struct table *table, const struct peer *peer, uint16_t p
 		if (block < 0)
 			return CLAIM_NO_ROOM;
 		old = atomic_load(&cell_at(table, cell)->word);
+		if (!is_claimable(old, refused))
+			return tell_busy(table, cell);
+		/* Before the word, so that nobody takes the claim for an old one; after it, as others may have come between. */
+		info_write(table, cell, now, rule);
 		word = word_make(table, CELL_CLAIMED);
-		if (!is_claimable(old, refused) || !step(table, cell + 1, old, word)) {
-			busy_set(table, cell);
-			return CLAIM_BUSY;
-		}
+		if (!step(table, cell + 1, old, word))
+			return tell_busy(table, cell);
 		if (!tag_is_unique(table, (uint32_t)block, tag)) {
 			step(table, cell + 1, word, 0);
 			remove_twin(table, tag);
 			continue;
 		}
-		atomic_store_explicit(&cell_at(table, cell)->info, info_make(now, rule), memory_order_relaxed);
+		info_write(table, cell, now, rule);
 		name_write(table, (uint32_t)block, peer, port);
 		busy_set(table, cell);
 		lease_touch(table, peer->protocol, port, now);

@@ -65,6 +65,9 @@ uint32_t cell_rule(uint64_t info);
 /* The block of 64 ports from `first` towards the peer; -1 if it has none. */
 int32_t block_find(const struct table *table, const struct peer *peer, uint16_t first);
 
+/* All that have it: two can, for a moment. How many. */
+uint32_t block_all(const struct table *table, const struct peer *peer, uint16_t first, uint32_t found[BUCKET_BLOCKS]);
+
 /* Who a block is for, and its first port. False if it is not in use or its name is not yet written. */
 bool block_name(const struct table *table, uint32_t block, struct peer *peer, uint16_t *first);
 

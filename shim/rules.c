@@ -8,6 +8,7 @@
 #include "random.h"
 
 #define PROBES 8u
+#define USE_STEP (60 * SECOND) /* all processes read the word: it is written seldom */
 
 _Static_assert(RULE_NAME_SIZE % 8 == 0, "names are kept as words");
 
@@ -64,7 +65,8 @@ static void describe(struct table_rule *entry, const struct rule *rule)
 	atomic_store_explicit(&entry->ports, set->count, memory_order_relaxed);
 	atomic_store_explicit(&entry->cooldown, rule->cooldown_ms, memory_order_relaxed);
 	atomic_store_explicit(&entry->about,
-	                      (uint32_t)rule->choose | (uint32_t)rule->share << 8 | set->intervals << 16,
+	                      (uint32_t)rule->choose | (uint32_t)rule->share << 8 |
+	                              (uint32_t)rule->protocols << RULE_PROTOCOLS_SHIFT | set->intervals << 16,
 	                      memory_order_relaxed);
 	atomic_store_explicit(&entry->next, rule->choose == CHOOSE_RANDOM_INCREMENTS ? (uint32_t)random_number() : 0,
 	                      memory_order_relaxed);
@@ -90,10 +92,12 @@ static uint32_t probe(const struct rule *rule, uint32_t i)
 	return number ? number : TABLE_RULES / 2;
 }
 
-static uint32_t use(struct table *table, uint32_t number)
+void rules_use(struct table_rule *entry, uint64_t now)
 {
-	atomic_store_explicit(&table->rule[number].used, clock_now(), memory_order_relaxed);
-	return number;
+	uint64_t used = atomic_load_explicit(&entry->used, memory_order_relaxed);
+
+	if (used > now || now - used > USE_STEP)
+		atomic_store_explicit(&entry->used, now, memory_order_relaxed);
 }
 
 static uint32_t make(struct table *table, const struct rule *rule)
@@ -104,12 +108,12 @@ static uint32_t make(struct table *table, const struct rule *rule)
 		uint32_t number = probe(rule, i);
 
 		if (atomic_load(&table->rule[number].id) == 0 && entry_take(&table->rule[number], 0, rule))
-			return use(table, number);
+			return number;
 		if (atomic_load(&table->rule[number].used) < atomic_load(&table->rule[oldest].used))
 			oldest = number;
 	}
 	entry_take(&table->rule[oldest], atomic_load(&table->rule[oldest].id), rule);
-	return use(table, oldest);
+	return oldest;
 }
 
 uint32_t rules_number(struct table *table, const struct rule *rule)

@@ -8,6 +8,11 @@
  * the one that was used last longest ago gives way. */
 uint32_t rules_number(struct table *table, const struct rule *rule);
 
+/* Notes that the entry is in use at `now` (clock_now()). */
+void rules_use(struct table_rule *entry, uint64_t now);
+
+#define RULE_PROTOCOLS_SHIFT 11 /* in table_rule.about */
+
 struct table_rule *rules_entry(struct table *table, uint32_t number);
 
 /* What is counted for `portshim status`. */

@@ -46,13 +46,13 @@ static void mark(struct sweep *sweep, const struct peer *peer, const struct aske
 {
 	uint16_t port = socket->local.port;
 	bool over = socket->state == TCP_TIME_WAIT && peer->to.addr.family;
-	int32_t block;
+	uint32_t block[BUCKET_BLOCKS], n;
 
 	if (over && !kernel_takes_late(sweep->kernel, port))
 		return;
-	block = block_find(sweep->table, peer, (uint16_t)(port / BLOCK_PORTS * BLOCK_PORTS));
-	if (block >= 0)
-		(over ? sweep->resting : sweep->used)[block] |= UINT64_C(1) << port % BLOCK_PORTS;
+	n = block_all(sweep->table, peer, (uint16_t)(port / BLOCK_PORTS * BLOCK_PORTS), block);
+	while (n-- > 0)
+		(over ? sweep->resting : sweep->used)[block[n]] |= UINT64_C(1) << port % BLOCK_PORTS;
 }
 
 /* Every peer whose cell this socket may be. */
@@ -102,14 +102,12 @@ static enum owner_life life_of(struct sweep *sweep, uint64_t owner)
 	return sweep->life;
 }
 
-/* Whether nobody can be behind a claim, or behind a lease that the kernel cannot be asked about. A time that is still to
- * come was written by no process of ours. */
+/* Whether nobody can be behind a claim, or behind a lease that the kernel cannot be asked about. */
 static bool is_forsaken(struct sweep *sweep, uint64_t owner, uint64_t changed)
 {
 	enum owner_life life = life_of(sweep, owner);
 
-	return life == OWNER_DEAD ||
-	       (life == OWNER_UNKNOWN && (changed > sweep->started || changed + FORGOTTEN < sweep->started));
+	return life == OWNER_DEAD || (life == OWNER_UNKNOWN && changed + FORGOTTEN < sweep->started);
 }
 
 static bool is_over(struct sweep *sweep, uint64_t word, uint64_t changed)
@@ -117,7 +115,7 @@ static bool is_over(struct sweep *sweep, uint64_t word, uint64_t changed)
 	uint64_t now = clock_now();
 
 	if (changed > now)
-		changed = 0;
+		changed = 0; /* written by no process of ours */
 	switch (cell_state(word)) {
 	case CELL_FREE:
 		return false;
@@ -147,19 +145,21 @@ static void judge(struct sweep *sweep, uint32_t block, uint32_t place)
 		atomic_fetch_and_explicit(&sweep->table->busy[block], ~bit, memory_order_relaxed);
 }
 
-static void judge_block(struct sweep *sweep, uint32_t block)
+/* Of a block whose peer is not known, no socket can be known either: only claims are judged. */
+static void judge_block(struct sweep *sweep, uint32_t block, bool known)
 {
 	for (uint32_t place = 0; place < BLOCK_PORTS; place++)
-		judge(sweep, block, place);
+		if (known || cell_state(atomic_load(&sweep->table->cell[block][place].word)) == CELL_CLAIMED)
+			judge(sweep, block, place);
 }
 
 static void judge_peer(struct sweep *sweep)
 {
 	for (uint32_t first = sweep->ports.lo / BLOCK_PORTS * BLOCK_PORTS; first <= sweep->ports.hi; first += BLOCK_PORTS) {
-		int32_t block = block_find(sweep->table, sweep->peer, (uint16_t)first);
+		uint32_t block[BUCKET_BLOCKS], n = block_all(sweep->table, sweep->peer, (uint16_t)first, block);
 
-		if (block >= 0)
-			judge_block(sweep, (uint32_t)block);
+		while (n-- > 0)
+			judge_block(sweep, block[n], true);
 	}
 }
 
@@ -168,9 +168,12 @@ static void judge_protocol(struct sweep *sweep)
 	struct peer peer;
 	uint16_t first;
 
-	for (uint32_t block = 0; block < TABLE_BLOCKS; block++)
-		if (!block_name(sweep->table, block, &peer, &first) || peer.protocol == sweep->protocol)
-			judge_block(sweep, block);
+	for (uint32_t block = 0; block < TABLE_BLOCKS; block++) {
+		bool known = block_name(sweep->table, block, &peer, &first);
+
+		if (!known || peer.protocol == sweep->protocol)
+			judge_block(sweep, block, known);
+	}
 }
 
 /* --- when ---------------------------------------------------------------------------------------------------- */

@@ -32,9 +32,11 @@
  *
  * A block gets its name by a compare-and-swap of its tag from 0. Two blocks of one name can come to be, when two
  * processes name different blocks at once; so who has claimed a cell looks at the bucket again, and gives the claim
- * up unless the block has its name still and no other has it. An idle block is renamed in three steps (its tag to a
- * mark, a look at all cells, the mark to the new tag or back), so that a claim that was made meanwhile is seen by
- * one or the other. A mark that was left behind is taken over like an idle block.
+ * up unless the block has its name still and, looked at after that, no other has it. An idle block is renamed in three
+ * steps (a mark over its tag, a look at all cells, the new name or the old one in the mark's place). The mark
+ * keeps the name in it, so that the block is found as before; a claim takes it off. So a claim that was made meanwhile is
+ * seen by one or the other, and a block keeps its name for as long as a cell is not free. A mark that was left behind is
+ * in nobody's way.
  *
  * Counters are only added to. The time of a port's last use only grows. tests/model/ has the protocol as a model whose
  * every interleaving is checked. */
@@ -80,12 +82,12 @@ struct table_name {
 /* What is kept of a rule: for its algorithm and for `portshim status`. */
 struct table_rule {
 	alignas(64) word64 id; /* rule_id(); 0: not used */
-	word64 used;           /* when last */
+	word64 used;           /* when last, within a minute */
 	word64 cooldown;       /* ms */
 	word64 name[RULE_NAME_SIZE / 8];
 	word32 interval[RULE_INTERVALS]; /* lo << 16 | hi; the first of them */
 	word32 ports;          /* in the set */
-	word32 about;          /* enum choose | enum share << 8 | intervals << 16 */
+	word32 about;          /* enum choose | enum share << 8 | bits of enum protocol << 11 | intervals << 16 */
 	alignas(64) word64 given;
 	word64 failures, waits, denied;
 	word32 released[TABLE_SPACES]; /* the port that came back last */

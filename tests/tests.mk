@@ -13,6 +13,11 @@ PROBES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/probes/*.c))
 PLATFORM := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/platform/*.c))
 SUITES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/shim/test_*.c tests/tools/test_*.c \
                                               tests/stories/test_*.c))
+# What the benchmark starts; all else of bench/ is the benchmark.
+BENCH_PROGRAMS := load hold idle
+BENCH_SOURCES := $(filter-out $(BENCH_PROGRAMS:%=tests/bench/%.c) tests/bench/nothing.c,$(wildcard tests/bench/*.c))
+BENCH_OBJECTS := $(BENCH_SOURCES:%.c=$(BUILD)/%.o)
+BENCH := $(BENCH_PROGRAMS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/bench/nothing.so $(BUILD)/tests/bench/bench
 TEST_LIB_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
 # What a test may link of the library and the tool: all but the entry points.
 LINKABLE := $(CONFIG_OBJECTS) $(filter-out %/hooks.o,$(SHIM_OBJECTS)) $(filter-out %/main.o,$(TOOL_OBJECTS))
@@ -38,10 +43,15 @@ $(BUILD)/tests/bench/%: tests/bench/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,BENCH,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $<
 
+$(BUILD)/tests/bench/%.so: tests/bench/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,BENCH,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -shared -o $@ $<
+
+$(BUILD)/tests/bench/bench: $(BENCH_OBJECTS)
+	$(call say,BENCH,$@)$(CC) $(CFLAGS) -o $@ $^ -lm
+
 $(SUITES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/testable.a
 	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/testable.a $(PKG_LIBS) -lcriterion -ldl -pthread
-
-BENCH := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/bench/*.c))
 
 tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH)
 
@@ -49,7 +59,7 @@ test: deps
 	@$(MAKE) --no-print-directory tests
 	@PORTSHIM_BUILD=$(abspath $(BUILD)) tests/run.sh $(BUILD)
 
-# Ratios of one run: the bare program, the same calls by hand, portshim.
+# One table, and $(BUILD)/bench.svg: portshim, the same calls by hand, the bare program, and other ways to choose a port.
 bench: all $(BENCH)
 	@$(BUILD)/tests/bench/bench $(abspath $(BUILD))
 

@@ -12,7 +12,7 @@ struct group {
 static void group_add(struct group *group, const struct snapshot *snapshot, const struct shown_rule *rule,
                       uint16_t port)
 {
-	uint8_t use = snapshot->use[port];
+	uint8_t use = port_use(snapshot, rule, port);
 	group->ports++;
 	if (use & PORT_OURS)
 		group->ours++;

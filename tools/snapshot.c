@@ -73,11 +73,30 @@ static uint32_t set_count(const struct shown_rule *rule)
 	return count;
 }
 
-static void rule_read(struct snapshot *snapshot, const struct table_rule *entry, uint32_t number, const char *only)
+/* Whether the entry is of a rule that was changed since: another of its name was used later, and no cell names it. */
+static bool rule_is_past(const struct table *table, uint32_t number, const struct cells *cells)
 {
+	char name[RULE_NAME_SIZE], other[RULE_NAME_SIZE];
+	bool past = false;
+	rules_name(&table->rule[number], name);
+	for (uint32_t i = 0; i < TABLE_RULES && !past; i++) {
+		rules_name(&table->rule[i], other);
+		past = i != number && atomic_load(&table->rule[i].id) && strcmp(name, other) == 0 &&
+		       atomic_load(&table->rule[i].used) > atomic_load(&table->rule[number].used);
+	}
+	for (size_t i = 0; i < cells->n && past; i++)
+		past = cell_rule(cells->cell[i].info) != number;
+	return past;
+}
+
+static void rule_read(struct snapshot *snapshot, const struct table *table, uint32_t number, const char *only,
+                      const struct cells *cells)
+{
+	const struct table_rule *entry = &table->rule[number];
 	char name[RULE_NAME_SIZE];
 	rules_name(entry, name);
-	if (!atomic_load(&entry->id) || (only && strncmp(name, only, RULE_NAME_SIZE - 1) != 0))
+	if (!atomic_load(&entry->id) || (only && strncmp(name, only, RULE_NAME_SIZE - 1) != 0) ||
+	    rule_is_past(table, number, cells))
 		return;
 	snapshot->rule = memory_for_one(snapshot->rule, snapshot->rules, &snapshot->rules_room,
 	                                sizeof(*snapshot->rule));
@@ -91,6 +110,7 @@ static void rule_read(struct snapshot *snapshot, const struct table_rule *entry,
 		.waits = atomic_load(&entry->waits),
 		.denied = atomic_load(&entry->denied),
 		.ports = atomic_load(&entry->ports),
+		.protocols = atomic_load(&entry->about) >> RULE_PROTOCOLS_SHIFT & PROTOCOL_ANY,
 	};
 	memcpy(rule->name, name, sizeof(name));
 	utf8_clean(rule->name);
@@ -105,10 +125,10 @@ static int compare_rules(const void *a, const void *b)
 	return order ? order : (one->number > other->number) - (one->number < other->number);
 }
 
-static void rules_read(struct snapshot *snapshot, const struct table *table, const char *only)
+static void rules_read(struct snapshot *snapshot, const struct table *table, const char *only, const struct cells *cells)
 {
 	for (uint32_t number = 0; number < TABLE_RULES; number++)
-		rule_read(snapshot, &table->rule[number], number, only);
+		rule_read(snapshot, table, number, only, cells);
 	if (snapshot->rules)
 		qsort(snapshot->rule, snapshot->rules, sizeof(*snapshot->rule), compare_rules);
 }
@@ -121,10 +141,10 @@ static size_t rule_numbered(const struct snapshot *snapshot, uint32_t number)
 	return NO_RULE;
 }
 
-static size_t rule_with_port(const struct snapshot *snapshot, uint16_t port)
+static size_t rule_with_port(const struct snapshot *snapshot, uint8_t protocol, uint16_t port)
 {
 	for (size_t i = 0; i < snapshot->rules; i++)
-		if (rule_has_port(&snapshot->rule[i], port))
+		if (snapshot->rule[i].protocols & protocol && rule_has_port(&snapshot->rule[i], port))
 			return i;
 	return NO_RULE;
 }
@@ -142,13 +162,13 @@ static uint64_t since_ms(const struct snapshot *snapshot, uint64_t then)
 	return then < snapshot->now ? (snapshot->now - then) / MILLISECOND : 0;
 }
 
-static void port_mark(struct snapshot *snapshot, uint16_t port, enum row_state state)
+static void port_mark(struct snapshot *snapshot, uint8_t protocol, uint16_t port, enum row_state state)
 {
 	static const uint8_t use[] = {
 		[ROW_HELD] = PORT_OURS, [ROW_CLAIMED] = PORT_OURS, [ROW_STALE] = 0,
 		[ROW_TIME_WAIT] = PORT_OVER, [ROW_OUTSIDE] = PORT_OUTSIDE,
 	};
-	snapshot->use[port] |= use[state];
+	snapshot->use[peer_space(protocol)][port] |= use[state];
 }
 
 /* What the socket says of itself. */
@@ -205,7 +225,7 @@ static void cell_show(struct snapshot *snapshot, const struct cell *cell, enum r
 	};
 	if (cell->socket)
 		row_describe(&row, cell->socket);
-	port_mark(snapshot, cell->port, row.state);
+	port_mark(snapshot, row.protocol, cell->port, row.state);
 	if (row.rule != NO_RULE && snapshot->rule[row.rule].cut)
 		set_add(&snapshot->rule[row.rule], cell->port);
 	if (row.rule != NO_RULE || all)
@@ -219,15 +239,16 @@ static void socket_show(struct snapshot *snapshot, const struct asked *socket, c
 		return;
 	struct row row = {
 		.state = socket_is_over(socket) ? ROW_TIME_WAIT : ROW_OUTSIDE,
-		.rule = rule_with_port(snapshot, socket->local.port),
+		.rule = rule_with_port(snapshot, socket->protocol, socket->local.port),
 		.protocol = socket->protocol,
 		.local = { .port = socket->local.port },
 	};
 	row_describe(&row, socket);
-	port_mark(snapshot, socket->local.port, row.state);
+	port_mark(snapshot, row.protocol, socket->local.port, row.state);
 	if (row.state == ROW_TIME_WAIT) { /* the port came back when the connection ended */
-		row.since_known = snapshot->used[socket->local.port] != 0;
-		row.since_ms = since_ms(snapshot, snapshot->used[socket->local.port]);
+		uint64_t used = snapshot->used[peer_space(row.protocol)][socket->local.port];
+		row.since_known = used != 0;
+		row.since_ms = since_ms(snapshot, used);
 	}
 	if (row.rule != NO_RULE)
 		row_keep(snapshot, &row);
@@ -254,10 +275,37 @@ static int compare_rows(const void *a, const void *b)
 
 /* ---- figures --------------------------------------------------------------------------------------- */
 
+/* Whether one of the rule's protocols numbers its ports there. */
+static bool rule_has_space(const struct shown_rule *rule, unsigned int space)
+{
+	for (unsigned int bit = 1; bit & PROTOCOL_ANY; bit <<= 1)
+		if (rule->protocols & bit && peer_space((uint8_t)bit) == space)
+			return true;
+	return false;
+}
+
+uint8_t port_use(const struct snapshot *snapshot, const struct shown_rule *rule, uint16_t port)
+{
+	uint8_t use = 0;
+	for (unsigned int space = 0; space < TABLE_SPACES; space++)
+		if (rule_has_space(rule, space))
+			use |= snapshot->use[space][port];
+	return use;
+}
+
+static uint64_t port_used(const struct snapshot *snapshot, const struct shown_rule *rule, uint16_t port)
+{
+	uint64_t used = 0;
+	for (unsigned int space = 0; space < TABLE_SPACES; space++)
+		if (rule_has_space(rule, space) && snapshot->used[space][port] > used)
+			used = snapshot->used[space][port];
+	return used;
+}
+
 bool port_is_cooling(const struct snapshot *snapshot, const struct shown_rule *rule, uint16_t port)
 {
-	return !snapshot->use[port] && snapshot->used[port] &&
-	       since_ms(snapshot, snapshot->used[port]) < rule->cooldown_ms;
+	uint64_t used = port_used(snapshot, rule, port);
+	return used && since_ms(snapshot, used) < rule->cooldown_ms && !port_use(snapshot, rule, port);
 }
 
 static void rule_count(const struct snapshot *snapshot, struct shown_rule *rule)
@@ -270,7 +318,7 @@ static void rule_count(const struct snapshot *snapshot, struct shown_rule *rule)
 	for (uint32_t port = 1; port < 65536; port++) {
 		if (!rule_has_port(rule, (uint16_t)port))
 			continue;
-		rule->in_use += snapshot->use[port] != 0;
+		rule->in_use += port_use(snapshot, rule, (uint16_t)port) != 0;
 		rule->cooling += port_is_cooling(snapshot, rule, (uint16_t)port);
 	}
 }
@@ -280,8 +328,7 @@ static void times_read(struct snapshot *snapshot, const struct table *table)
 	for (size_t space = 0; space < TABLE_SPACES; space++)
 		for (size_t port = 0; port < 65536; port++) {
 			uint64_t used = atomic_load_explicit(&table->used[space][port], memory_order_relaxed);
-			if (used > snapshot->used[port])
-				snapshot->used[port] = used;
+			snapshot->used[space][port] = used;
 		}
 }
 
@@ -296,7 +343,7 @@ void snapshot_make(struct snapshot *snapshot, const struct table *table, struct 
 	snapshot->asked = atomic_load(&table->asked);
 	snapshot->swept = atomic_load(&table->swept);
 	snapshot->error = sockets->error;
-	rules_read(snapshot, table, rule);
+	rules_read(snapshot, table, rule, cells);
 	cells_match(cells, sockets, fitted);
 	snapshot->now = clock_now();
 	times_read(snapshot, table);

@@ -42,6 +42,7 @@ struct shown_rule {
 	uint32_t number;         /* in the table */
 	uint64_t id;
 	char name[RULE_NAME_SIZE]; /* fit to be shown */
+	uint8_t protocols;       /* bits of enum protocol */
 	bool cut;                /* the table does not have all intervals of its set */
 	uint32_t ports, in_use;  /* in_use <= ports */
 	uint32_t cooling;        /* of those that are not in use */
@@ -58,8 +59,8 @@ struct snapshot {
 	uint64_t asked, swept, given;
 	int error;               /* -errno: the kernel does not tell of its sockets */
 	uint64_t now;            /* clock_now() */
-	uint8_t use[65536];      /* PORT_OURS ... of all protocols together */
-	uint64_t used[65536];    /* when last, of all protocols together; 0: never */
+	uint8_t use[TABLE_SPACES][65536];   /* PORT_OURS ... */
+	uint64_t used[TABLE_SPACES][65536]; /* when last; 0: never */
 };
 
 /* Of the rule of that name only, or of all (NULL). `cells` are of two looks; `sockets` were asked for between them,
@@ -77,6 +78,9 @@ void snapshot_who(struct snapshot *snapshot, const struct table *table);
 void snapshot_free(struct snapshot *snapshot);
 
 bool rule_has_port(const struct shown_rule *rule, uint16_t port);
+
+/* PORT_OURS ... of the rule's protocols. */
+uint8_t port_use(const struct snapshot *snapshot, const struct shown_rule *rule, uint16_t port);
 
 /* Whether the port came back less than the rule's cooldown ago, and is not in use. */
 bool port_is_cooling(const struct snapshot *snapshot, const struct shown_rule *rule, uint16_t port);

@@ -53,6 +53,7 @@ static inline uint32_t made_rule(struct table *table, const char *name, uint64_t
 	struct rule rule = {
 		.name = name,
 		.id = strlen(name) + (uint64_t)(unsigned char)name[0] * 1000,
+		.protocols = PROTOCOL_ANY,
 		.cooldown_ms = cooldown_ms,
 		.ports = { .interval = interval, .intervals = intervals },
 	};

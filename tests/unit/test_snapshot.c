@@ -92,6 +92,39 @@ Test(snapshot, held_is_what_the_kernel_has_too)
 	EXPECT_FIGURES(0, 10, 1, 0);
 }
 
+/* A rule for TCP has nothing to do with datagrams on the same ports. */
+Test(snapshot, other_protocols_are_not_the_rules)
+{
+	struct table *table = table_in_memory();
+	const struct endpoint to = local_endpoint(9, 443);
+	uint32_t number = made_rule(table, "web", 0, PORTS(20000, 20009));
+	struct asked datagram = socket_at(TCP_CLOSE, 20003, NULL);
+	atomic_store(&table->rule[number].about, 1u << 16 | PROTOCOL_TCP << RULE_PROTOCOLS_SHIFT);
+	datagram.protocol = PROTOCOL_UDP;
+	show(table, LIST(datagram, socket_at(TCP_ESTABLISHED, 20000, &to)), NULL);
+	cr_expect_eq(only()->protocol, PROTOCOL_TCP);
+	EXPECT_FIGURES(0, 10, 1, 0);
+}
+
+/* An edited rule is another entry: the old one is not shown beside it, unless something still is its. */
+Test(snapshot, a_rule_that_was_changed_is_shown_once)
+{
+	struct table *table = table_in_memory();
+	const struct port_interval interval = { .lo = 20000, .hi = 20009 };
+	struct rule rule = { .name = "web", .id = 7, .protocols = PROTOCOL_ANY, .ports = { &interval, 1, 10, false } };
+	uint32_t old = rules_number(table, &rule), changed;
+	rules_use(rules_entry(table, old), SECOND);
+	rule.id = 8;
+	changed = rules_number(table, &rule);
+	rules_use(rules_entry(table, changed), 100 * SECOND);
+	show(table, nothing, NULL);
+	cr_assert_eq(shown.rules, 1);
+	cr_expect_eq(shown.rule[0].number, changed);
+	made_claim(table, PROTOCOL_UDP, NULL, 20001, old);
+	show(table, nothing, NULL);
+	cr_expect_eq(shown.rules, 2);
+}
+
 Test(snapshot, held_without_a_socket_is_stale)
 {
 	struct table *table = table_in_memory();
