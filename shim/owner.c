@@ -24,7 +24,13 @@
 #define START_MASK 0xffffu
 #define START_FIELD 22 /* of /proc/PID/stat, from 1 */
 
-static _Atomic(word64 *) self; /* in a page that fork() wipes; 0: not asked yet */
+/* What was asked of the kernel about this process; 0: not yet. In a page that fork() wipes. */
+struct self {
+	word64 owner;
+	word64 namespace; /* inode of the pid namespace */
+};
+
+static _Atomic(struct self *) self;
 
 /* The start time in a process's stat file: the 20th number behind the name, which is in parentheses and may hold any. */
 static bool start_in(const char *stat, uint32_t *start)
@@ -65,36 +71,9 @@ static int start_of(uint32_t pid, uint32_t *start)
 	return error;
 }
 
-/* The number of this process's pid namespace in the table; 0 where it cannot be had. */
-static uint32_t own_namespace(struct table *table)
+static struct self *self_page(void)
 {
-	struct stat64 about;
-	uint32_t inode;
-
-	if (!kernel_may_be_asked() || stat64("/proc/self/ns/pid", &about) < 0)
-		return 0;
-	inode = (uint32_t)about.st_ino;
-	for (uint32_t i = 1; i < TABLE_NAMESPACES; i++) {
-		uint32_t seen = 0;
-
-		if (atomic_compare_exchange_strong(&table->namespaces[i], &seen, inode) || seen == inode)
-			return i;
-	}
-	return 0;
-}
-
-static uint64_t ask_self(struct table *table)
-{
-	uint32_t pid = (uint32_t)getpid(), start = 0, name = own_namespace(table);
-
-	if (name && start_of(pid, &start) < 0)
-		name = 0; /* nobody can compare */
-	return (uint64_t)start << START_SHIFT | (uint64_t)name << PID_BITS | pid;
-}
-
-static word64 *self_page(void)
-{
-	word64 *page = atomic_load_explicit(&self, memory_order_acquire), *expected = NULL;
+	struct self *page = atomic_load_explicit(&self, memory_order_acquire), *expected = NULL;
 
 	if (page)
 		return page;
@@ -111,16 +90,51 @@ static word64 *self_page(void)
 	return expected;
 }
 
+/* The inode of this process's pid namespace; 0 where it cannot be had. */
+static uint32_t own_namespace(void)
+{
+	struct self *page = self_page();
+	uint64_t inode = page ? atomic_load_explicit(&page->namespace, memory_order_relaxed) : 0;
+	struct stat64 about;
+
+	if (inode || !kernel_may_be_asked() || stat64("/proc/self/ns/pid", &about) < 0)
+		return (uint32_t)inode;
+	if (page)
+		atomic_store_explicit(&page->namespace, (uint32_t)about.st_ino, memory_order_relaxed);
+	return (uint32_t)about.st_ino;
+}
+
+/* Its number in the table; 0 where it has none. */
+static uint32_t number_of(struct table *table, uint32_t inode)
+{
+	for (uint32_t i = 1; inode && i < TABLE_NAMESPACES; i++) {
+		uint32_t seen = 0;
+
+		if (atomic_compare_exchange_strong(&table->namespaces[i], &seen, inode) || seen == inode)
+			return i;
+	}
+	return 0;
+}
+
+static uint64_t ask_self(struct table *table)
+{
+	uint32_t pid = (uint32_t)getpid(), start = 0, name = number_of(table, own_namespace());
+
+	if (name && start_of(pid, &start) < 0)
+		name = 0; /* nobody can compare */
+	return (uint64_t)start << START_SHIFT | (uint64_t)name << PID_BITS | pid;
+}
+
 uint64_t owner_self(struct table *table)
 {
-	word64 *page = self_page();
-	uint64_t owner = page ? atomic_load_explicit(page, memory_order_relaxed) : 0;
+	struct self *page = self_page();
+	uint64_t owner = page ? atomic_load_explicit(&page->owner, memory_order_relaxed) : 0;
 
 	if (owner)
 		return owner;
 	owner = ask_self(table);
 	if (page)
-		atomic_store_explicit(page, owner, memory_order_relaxed);
+		atomic_store_explicit(&page->owner, owner, memory_order_relaxed);
 	return owner;
 }
 
@@ -131,11 +145,9 @@ uint32_t owner_pid(uint64_t owner)
 
 bool owner_is_here(const struct table *table, uint64_t owner)
 {
-	uint32_t name = (uint32_t)(owner >> PID_BITS) & (TABLE_NAMESPACES - 1);
-	struct stat64 about;
+	uint32_t name = (uint32_t)(owner >> PID_BITS) & (TABLE_NAMESPACES - 1), here = own_namespace();
 
-	return name && kernel_may_be_asked() && stat64("/proc/self/ns/pid", &about) == 0 &&
-	       atomic_load_explicit(&table->namespaces[name], memory_order_relaxed) == (uint32_t)about.st_ino;
+	return name && here && atomic_load_explicit(&table->namespaces[name], memory_order_relaxed) == here;
 }
 
 enum owner_life owner_life(const struct table *table, uint64_t owner)
@@ -143,7 +155,7 @@ enum owner_life owner_life(const struct table *table, uint64_t owner)
 	uint32_t start = 0;
 	int error;
 
-	if (!owner_is_here(table, owner))
+	if (!kernel_may_be_asked() || !owner_is_here(table, owner))
 		return OWNER_UNKNOWN;
 	error = start_of(owner_pid(owner), &start);
 	if (error == -ENOENT || error == -ESRCH)

@@ -249,8 +249,14 @@ bool sweep_peer(struct table *table, const struct peer *peer, struct port_range 
 	return begin(table, peer, peer->protocol, ports, kernel, since);
 }
 
+/* The whole table is judged: at most ten times a second by one process, whatever the table says of the last time. */
 bool sweep_protocol(struct table *table, uint8_t protocol, const struct kernel *kernel)
 {
+	static _Atomic uint64_t again;
+	uint64_t now = clock_now(), due = atomic_load_explicit(&again, memory_order_relaxed);
+
+	if (now < due || !atomic_compare_exchange_strong(&again, &due, now + SECOND / 10))
+		return false;
 	return begin(table, NULL, protocol, (struct port_range){ 1, 65535 }, kernel, clock_now());
 }
 
