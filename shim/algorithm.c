@@ -19,13 +19,24 @@ static bool is_cold(const struct walk *walk, uint32_t position)
 	return used == 0 || used + COLD < walk->now;
 }
 
+/* The draws of one call come from one random number; of it, a port that is seen tells next to nothing. */
+static uint32_t draw(uint64_t number, int i, uint32_t count)
+{
+	uint64_t x = number + (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15);
+
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (uint32_t)((x >> 32) * count >> 32);
+}
+
 static int32_t propose_random(struct walk *walk)
 {
 	uint32_t count = walk->set->count;
+	uint64_t number = random_number();
 	int32_t warm = -1;
 
 	for (int i = 0; i < DRAWS; i++) {
-		uint32_t position = random_below(count);
+		uint32_t position = draw(number, i, count);
 		bool cold = is_cold(walk, position);
 
 		if ((!cold && warm >= 0) || !walk_is_free(walk, position))
@@ -34,7 +45,7 @@ static int32_t propose_random(struct walk *walk)
 			return (int32_t)position;
 		warm = (int32_t)position;
 	}
-	return warm >= 0 ? warm : walk_next(walk, random_below(count));
+	return warm >= 0 ? warm : walk_next(walk, draw(number, DRAWS, count));
 }
 
 static int32_t propose_increments(const struct algorithm *algorithm, struct walk *walk)
@@ -71,13 +82,14 @@ static uint32_t hash_of(const struct algorithm *algorithm, const struct walk *wa
 	return (uint32_t)siphash(key, words, sizeof(words));
 }
 
-/* The next free position from `offset` plus the counter on, which then stands behind it. */
+/* The next free position from `offset` plus the counter on, which then stands behind it; all the way round where there is
+ * none. */
 static int32_t count_up(struct walk *walk, word32 *counter, uint32_t offset)
 {
 	uint32_t count = walk->set->count;
 	uint32_t from = (offset % count + atomic_fetch_add_explicit(counter, 1, memory_order_relaxed) % count) % count;
 	int32_t position = walk_next(walk, from);
-	uint32_t passed = position < 0 ? 0 : ((uint32_t)position + count - from) % count;
+	uint32_t passed = position < 0 ? count - 1 : ((uint32_t)position + count - from) % count;
 
 	if (passed)
 		atomic_fetch_add_explicit(counter, passed, memory_order_relaxed);
@@ -98,26 +110,48 @@ static int32_t propose_stable(const struct algorithm *algorithm, struct walk *wa
 
 /* --- least recent -------------------------------------------------------------------------------------- */
 
-/* Of 64 ports none was used before this. What is stored is never too high, since times of use only grow. */
-static uint64_t bound_of(const struct walk *walk, uint16_t port)
+/* Of 64 ports none was used before `oldest` says, of 2,048 none before `eldest`: what is stored is never too high, since
+ * times of use only grow. */
+static word64 *oldest_of(const struct walk *walk, uint16_t port)
 {
-	return atomic_load_explicit(&walk->table->oldest[peer_space(walk->peer->protocol)][port / BLOCK_PORTS],
-	                            memory_order_relaxed);
+	return &walk->table->oldest[peer_space(walk->peer->protocol)][port / BLOCK_PORTS];
 }
 
-static void renew_bound(struct walk *walk, uint16_t port)
+static word64 *eldest_of(const struct walk *walk, uint16_t port)
 {
-	uint16_t first = (uint16_t)(port - port % BLOCK_PORTS);
+	return &walk->table->eldest[peer_space(walk->peer->protocol)][port / GROUP_PORTS];
+}
+
+static uint64_t least_of(const word64 *word, uint32_t n)
+{
 	uint64_t least = UINT64_MAX;
 
-	for (uint32_t i = 0; i < BLOCK_PORTS; i++) {
-		uint64_t used = walk_used(walk, (uint16_t)(first + i));
+	while (n-- > 0) {
+		uint64_t value = atomic_load_explicit(word++, memory_order_relaxed);
 
-		if (used < least)
-			least = used;
+		if (value < least)
+			least = value;
 	}
-	atomic_store_explicit(&walk->table->oldest[peer_space(walk->peer->protocol)][port / BLOCK_PORTS], least,
-	                      memory_order_relaxed);
+	return least;
+}
+
+static bool is_below(const word64 *word, uint64_t least)
+{
+	return atomic_load_explicit(word, memory_order_relaxed) < least;
+}
+
+static void renew_oldest(struct walk *walk, uint16_t port)
+{
+	const word64 *used = &walk->table->used[peer_space(walk->peer->protocol)][port - port % BLOCK_PORTS];
+
+	atomic_store_explicit(oldest_of(walk, port), least_of(used, BLOCK_PORTS), memory_order_relaxed);
+}
+
+static void renew_eldest(struct walk *walk, uint16_t port)
+{
+	const word64 *oldest = oldest_of(walk, (uint16_t)(port - port % GROUP_PORTS));
+
+	atomic_store_explicit(eldest_of(walk, port), least_of(oldest, GROUP_PORTS / BLOCK_PORTS), memory_order_relaxed);
 }
 
 /* Ports that are in use are in use now: their time would keep the bound low. */
@@ -134,41 +168,62 @@ static void touch_busy(struct walk *walk, const struct span *span)
 	}
 }
 
-/* The port of the span that was used before *least, if it has one: its position, and *least lower. */
-static int32_t older_in(struct walk *walk, const struct span *span, uint64_t *least)
-{
-	int32_t found = -1;
+/* What was found so far. */
+struct oldest {
+	int32_t position; /* -1: nothing */
+	uint64_t used;
+};
 
-	for (uint64_t bits = walk_free(walk, span); bits; bits &= bits - 1) {
+static void look_in_span(struct walk *walk, const struct span *span, struct oldest *found)
+{
+	uint64_t bits = walk_free(walk, span);
+
+	if (!bits) {
+		if (span->length == BLOCK_PORTS) /* all are in use, or not to be used, now */
+			atomic_store_explicit(oldest_of(walk, span->port), walk->now, memory_order_relaxed);
+		return;
+	}
+	for (; bits; bits &= bits - 1) {
 		uint32_t place = (uint32_t)__builtin_ctzll(bits);
 		uint64_t used = walk_used(walk, (uint16_t)(span->port + place));
 
-		if (used >= *least)
-			continue;
-		*least = used;
-		found = (int32_t)(span->position + place);
+		if (used < found->used)
+			*found = (struct oldest){ .position = (int32_t)(span->position + place), .used = used };
 	}
 	touch_busy(walk, span);
-	renew_bound(walk, span->port);
-	return found;
+	renew_oldest(walk, span->port);
 }
 
-static int32_t propose_least_recent(struct walk *walk)
+static void look_in_group(struct walk *walk, const struct span *group, struct oldest *found)
 {
-	uint32_t count = walk->set->count, position = random_below(count);
-	uint64_t least = UINT64_MAX;
-	int32_t found = -1;
+	for (uint32_t done = 0; done < group->length;) {
+		struct span span = walk_span(walk, group->position + done, group->length - done);
 
-	for (uint32_t left = count; left > 0 && least > 0;) {
-		struct span span = walk_span(walk, position, left);
-		int32_t older = bound_of(walk, span.port) < least ? older_in(walk, &span, &least) : -1;
-
-		if (older >= 0)
-			found = older;
-		left -= span.length;
-		position = (position + span.length) % count;
+		if (is_below(oldest_of(walk, span.port), found->used))
+			look_in_span(walk, &span, found);
+		done += span.length;
 	}
-	return found;
+	renew_eldest(walk, group->port);
+}
+
+/* From where the last one was found on, since the next oldest is often near; at first from anywhere. */
+static int32_t propose_least_recent(const struct algorithm *algorithm, struct walk *walk)
+{
+	uint32_t count = walk->set->count, position;
+	struct oldest found = { .position = -1, .used = UINT64_MAX };
+
+	position = atomic_load_explicit(&algorithm->entry->next, memory_order_relaxed) % count;
+	for (uint32_t left = count; left > 0 && found.used > 0;) {
+		struct span group = walk_run(walk, position, left, GROUP_PORTS);
+
+		if (is_below(eldest_of(walk, group.port), found.used))
+			look_in_group(walk, &group, &found);
+		left -= group.length;
+		position = (position + group.length) % count;
+	}
+	if (found.position >= 0)
+		atomic_store_explicit(&algorithm->entry->next, (uint32_t)found.position, memory_order_relaxed);
+	return found.position;
 }
 
 int32_t algorithm_propose(const struct algorithm *algorithm, struct walk *walk)
@@ -183,7 +238,7 @@ int32_t algorithm_propose(const struct algorithm *algorithm, struct walk *walk)
 	case CHOOSE_SEQUENTIAL:
 		return count_up(walk, &algorithm->entry->next, 0);
 	case CHOOSE_LEAST_RECENT:
-		return propose_least_recent(walk);
+		return propose_least_recent(algorithm, walk);
 	case CHOOSE_STABLE:
 		return propose_stable(algorithm, walk);
 	case CHOOSE_RANDOM:

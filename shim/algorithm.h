@@ -5,7 +5,7 @@
  *	                   none of them is free, the next above one more.
  *	hash               3.3.3: F(destination) + a counter
  *	double-hash        3.3.4: F(destination) + one of 16 counters, by G(destination)
- *	random-increments  3.3.5: a counter that grows by 1 to 500 each time
+ *	random-increments  3.3.5: a counter that grows by 1 to 500 each time; after 16 that are in use, the next above
  *	sequential         a counter
  *	least-recent       the one that was given or came back longest ago; of those that never were, any
  *	stable             F(program, destination)

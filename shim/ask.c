@@ -206,6 +206,18 @@ static void tell(const struct ask_what *what, const struct inet_diag_msg *messag
 		listener(context, &socket);
 }
 
+/* Both ways to end begin with an errno; a protocol that is not known ends the list, and that alone. */
+static int read_end(const struct nlmsghdr *head, const void *body)
+{
+	int error = 0;
+
+	if (head->nlmsg_len >= NLMSG_LENGTH(sizeof(error)))
+		memcpy(&error, body, sizeof(error));
+	if (error < 0)
+		return error;
+	return head->nlmsg_type == NLMSG_DONE ? 1 : -EPROTO;
+}
+
 /* One part of the answer: 1 when it was the last, 0 when there is more, or -errno. */
 static int read_part(const struct ask_what *what, const char *buffer, size_t length, ask_listener *listener,
                      void *context)
@@ -217,11 +229,8 @@ static int read_part(const struct ask_what *what, const char *buffer, size_t len
 		const void *body = (const char *)head + NLMSG_HDRLEN;
 		size_t size = NLMSG_ALIGN(head->nlmsg_len);
 
-		if (head->nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (head->nlmsg_type == NLMSG_ERROR)
-			return head->nlmsg_len >= NLMSG_LENGTH(sizeof(int)) && *(const int *)body < 0 ? *(const int *)body :
-			                                                                                -EPROTO;
+		if (head->nlmsg_type == NLMSG_DONE || head->nlmsg_type == NLMSG_ERROR)
+			return read_end(head, body);
 		if (head->nlmsg_type == SOCK_DIAG_BY_FAMILY && head->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
 			tell(what, body, listener, context);
 		if (size >= left)

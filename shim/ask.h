@@ -28,8 +28,8 @@ enum tuple ask_tuple(const struct endpoint *local, const struct endpoint *remote
 /* A socket as sock_diag tells of it. */
 struct asked {
 	uint8_t protocol;     /* one bit of enum protocol */
-	uint8_t state;        /* TCP_ESTABLISHED ... of <netinet/tcp.h>; TCP_CLOSE for an unconnected datagram socket;
-	                       * 13 (TCP_BOUND_INACTIVE, Linux 6.8): bound and no more */
+	uint8_t state;        /* TCP_ESTABLISHED ... of <netinet/tcp.h>; TCP_CLOSE for an unconnected datagram socket,
+	                       * and for a stream that is bound and no more (told of since Linux 6.8) */
 	struct endpoint local, remote; /* v4-mapped as IPv4; port 0 where there is none */
 	uint32_t user;
 	uint64_t inode;       /* 0: no process has it any more */

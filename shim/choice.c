@@ -11,7 +11,7 @@
 #define SWEEPS 2 /* what the first brought may be gone before it is claimed */
 #define RETRIES 2
 
-/* --- without a table ----------------------------------------------------------------------------------- */
+/* --- without a table, or without room in it ------------------------------------------------------------ */
 
 static uint32_t common_divisor(uint32_t a, uint32_t b)
 {
@@ -56,10 +56,12 @@ static bool next_alone(struct choice *choice, struct candidate *candidate)
 		if (choice->left-- < set->count)
 			step(choice, set->count);
 		port = ports_nth(set, choice->position, &named);
-		if (named && kernel_reserves(choice->purpose.kernel, port))
+		if ((named && kernel_reserves(choice->purpose.kernel, port)) || port == choice->walk.skipped)
 			continue;
 		*candidate = (struct candidate){ .lo = port, .hi = port };
-		return true;
+		if (!choice->purpose.table || lease_claim_spare(choice->purpose.table, choice->purpose.peer, port,
+		                                                &candidate->lease) == CLAIM_MADE)
+			return true;
 	}
 	return false;
 }
@@ -102,21 +104,24 @@ static bool look_again(struct choice *choice)
 	const struct purpose *purpose = &choice->purpose;
 	const struct port_set *set = &purpose->rule->ports;
 	struct port_range bounds = { set->interval[0].lo, set->interval[set->intervals - 1].hi };
+	enum swept swept;
 
 	if (choice->sweeps++ >= SWEEPS)
 		return false;
-	if (!choice->swept_since)
+	swept = sweep_peer(purpose->table, purpose->peer, bounds, purpose->kernel, choice->walk.now);
+	if (swept != SWEPT_NOT && !choice->swept_since)
 		choice->swept_since = choice->walk.now;
 	choice->walk.level = LEVEL_WELCOME;
 	choice->walk.seen = 0;
-	return sweep_peer(purpose->table, purpose->peer, bounds, purpose->kernel, choice->walk.now);
+	return swept == SWEPT_FREE;
 }
 
 static bool make_room(struct choice *choice)
 {
 	const struct purpose *purpose = &choice->purpose;
 
-	return choice->sweeps++ < SWEEPS && sweep_protocol(purpose->table, purpose->peer->protocol, purpose->kernel);
+	return choice->sweeps++ < SWEEPS &&
+	       sweep_protocol(purpose->table, purpose->peer->protocol, purpose->kernel) == SWEPT_FREE;
 }
 
 /* A position that is free as far as is known; -1 when none is left. */
@@ -197,6 +202,7 @@ void choice_begin(struct choice *choice, const struct purpose *purpose)
 	choice->whole = kernel_can_pick(purpose);
 	choice->forbidden = choice->sweeps = choice->retries = 0;
 	choice->swept_since = 0;
+	choice->walk.skipped = 0;
 	if (purpose->table)
 		begin_steered(choice);
 	else

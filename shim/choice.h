@@ -8,7 +8,7 @@
  *
  * Without a table, or where it has no room, `random` is what is left of all algorithms: from a random start the
  * ports are walked with a random stride that has no common divisor with the size of the set, each once. Neighbours of a
- * taken port are not favoured.
+ * taken port are not favoured. (Where there is a table, spare cells of it keep two processes from one port at one time.)
  *
  * `kernel` proposes the whole set as one candidate first, for the kernel to pick from. */
 #ifndef PORTSHIM_SHIM_CHOICE_H

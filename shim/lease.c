@@ -113,15 +113,16 @@ static uint64_t name_of(uint64_t tag)
 	return tag & NAME_MASK;
 }
 
-static uint32_t bucket_of(uint64_t tag)
+/* The first block of the bucket. */
+static uint32_t bucket_of(const struct peer *peer, uint16_t port)
 {
-	return (uint32_t)(tag >> 20) & (TABLE_BLOCKS - 1) & ~(BUCKET_BLOCKS - 1);
+	uint32_t bucket = (uint32_t)(peer->id >> 32) + port / BLOCK_PORTS;
+
+	return bucket % TABLE_BUCKETS * BUCKET_BLOCKS;
 }
 
-static int32_t tag_find(const struct table *table, uint64_t tag)
+static int32_t tag_find(const struct table *table, uint32_t first, uint64_t tag)
 {
-	uint32_t first = bucket_of(tag);
-
 	for (uint32_t i = first; i < first + BUCKET_BLOCKS; i++)
 		if (name_of(atomic_load_explicit(&table->tag[i], memory_order_acquire)) == tag)
 			return (int32_t)i;
@@ -130,13 +131,13 @@ static int32_t tag_find(const struct table *table, uint64_t tag)
 
 int32_t block_find(const struct table *table, const struct peer *peer, uint16_t first)
 {
-	return tag_find(table, tag_of(peer, first));
+	return tag_find(table, bucket_of(peer, first), tag_of(peer, first));
 }
 
 uint32_t block_all(const struct table *table, const struct peer *peer, uint16_t first, uint32_t found[BUCKET_BLOCKS])
 {
 	uint64_t tag = tag_of(peer, first);
-	uint32_t bucket = bucket_of(tag), n = 0;
+	uint32_t bucket = bucket_of(peer, first), n = 0;
 
 	for (uint32_t i = bucket; i < bucket + BUCKET_BLOCKS; i++)
 		if (name_of(atomic_load_explicit(&table->tag[i], memory_order_acquire)) == tag)
@@ -148,7 +149,7 @@ uint32_t block_all(const struct table *table, const struct peer *peer, uint16_t 
  * here on sees the claim when he looks at the cells. */
 static bool tag_is_unique(struct table *table, uint32_t block, uint64_t tag)
 {
-	uint32_t first = bucket_of(tag);
+	uint32_t first = block / BUCKET_BLOCKS * BUCKET_BLOCKS;
 	uint64_t now = atomic_load(&table->tag[block]);
 
 	if (now != tag && (name_of(now) != tag || !atomic_compare_exchange_strong(&table->tag[block], &now, tag)))
@@ -159,10 +160,10 @@ static bool tag_is_unique(struct table *table, uint32_t block, uint64_t tag)
 	return true;
 }
 
-static bool block_is_idle(const struct table *table, uint32_t block)
+static bool block_is_idle(struct table *table, uint32_t block)
 {
 	for (uint32_t i = 0; i < BLOCK_PORTS; i++)
-		if (atomic_load(&table->cell[block][i].word) != 0)
+		if (atomic_load(&table_cells(table, block)[i].word) != 0)
 			return false;
 	return true;
 }
@@ -182,10 +183,8 @@ static bool block_rename(struct table *table, uint32_t block, uint64_t old, uint
 }
 
 /* Two blocks of one name: the one that is idle loses it. */
-static void remove_twin(struct table *table, uint64_t tag)
+static void remove_twin(struct table *table, uint32_t first, uint64_t tag)
 {
-	uint32_t first = bucket_of(tag);
-
 	for (uint32_t i = first + BUCKET_BLOCKS; i-- > first;) {
 		uint64_t old = atomic_load(&table->tag[i]);
 
@@ -195,9 +194,9 @@ static void remove_twin(struct table *table, uint64_t tag)
 }
 
 /* Names one of the bucket's blocks: a new one, else an idle one, beginning anywhere. */
-static bool block_name_one(struct table *table, uint64_t tag)
+static bool block_name_one(struct table *table, uint32_t first, uint64_t tag)
 {
-	uint32_t first = bucket_of(tag), from = (uint32_t)(random_number() % BUCKET_BLOCKS);
+	uint32_t from = (uint32_t)(random_number() % BUCKET_BLOCKS);
 
 	for (uint32_t i = first; i < first + BUCKET_BLOCKS; i++) {
 		uint64_t none = 0;
@@ -273,7 +272,7 @@ uint64_t lease_refused(const struct table *table, const struct peer *peer, uint1
 	uint64_t bits = 0;
 
 	for (uint32_t i = 0; block >= 0 && i < BLOCK_PORTS; i++) {
-		const struct table_cell *cell = &table->cell[block][i];
+		const struct table_cell *cell = &table_cells(table, (uint32_t)block)[i];
 
 		if (cell_state(atomic_load_explicit(&cell->word, memory_order_relaxed)) == CELL_TAKEN &&
 		    cell_time(atomic_load_explicit(&cell->info, memory_order_relaxed)) < before)
@@ -296,9 +295,18 @@ static void busy_clear(struct table *table, uint32_t cell)
 	                          memory_order_relaxed);
 }
 
+#define CELLS (TABLE_BLOCKS * BLOCK_PORTS) /* spare cells are numbered from here on */
+
+static bool is_spare(uint32_t cell)
+{
+	return cell >= CELLS;
+}
+
 static struct table_cell *cell_at(struct table *table, uint32_t cell)
 {
-	return &table->cell[cell / BLOCK_PORTS][cell % BLOCK_PORTS];
+	if (is_spare(cell))
+		return &table->spare[cell % TABLE_SPARES];
+	return &table_cells(table, cell / BLOCK_PORTS)[cell % BLOCK_PORTS];
 }
 
 static uint64_t info_make(uint64_t now, uint32_t rule)
@@ -326,10 +334,10 @@ static bool step(struct table *table, uint32_t number, uint64_t from, uint64_t t
 	uint32_t cell = number - 1;
 	bool done;
 
-	if (!number || cell >= TABLE_BLOCKS * BLOCK_PORTS)
+	if (!number || cell >= CELLS + TABLE_SPARES)
 		return false;
 	done = atomic_compare_exchange_strong(&cell_at(table, cell)->word, &from, to);
-	if (done && to == 0)
+	if (done && to == 0 && !is_spare(cell))
 		busy_clear(table, cell);
 	return done;
 }
@@ -339,11 +347,11 @@ bool cell_free(struct table *table, uint32_t block, uint32_t place, uint64_t wor
 	return step(table, block * BLOCK_PORTS + place + 1, word, 0);
 }
 
-static int32_t block_get(struct table *table, uint64_t tag)
+static int32_t block_get(struct table *table, uint32_t first, uint64_t tag)
 {
-	int32_t block = tag_find(table, tag);
+	int32_t block = tag_find(table, first, tag);
 
-	return block < 0 && block_name_one(table, tag) ? tag_find(table, tag) : block;
+	return block < 0 && block_name_one(table, first, tag) ? tag_find(table, first, tag) : block;
 }
 
 /* Whether the cell may be claimed as it is. */
@@ -356,10 +364,11 @@ static enum claim claim(struct table *table, const struct peer *peer, uint16_t p
                         struct lease *lease)
 {
 	uint64_t tag = tag_of(peer, port), now = clock_now();
+	uint32_t bucket = bucket_of(peer, port);
 
 	lease->cell = 0;
 	for (int i = 0; i < TRIES; i++) {
-		int32_t block = block_get(table, tag);
+		int32_t block = block_get(table, bucket, tag);
 		uint32_t cell = (uint32_t)block * BLOCK_PORTS + port % BLOCK_PORTS;
 		uint64_t old, word;
 
@@ -375,7 +384,7 @@ static enum claim claim(struct table *table, const struct peer *peer, uint16_t p
 			return tell_busy(table, cell);
 		if (!tag_is_unique(table, (uint32_t)block, tag)) {
 			step(table, cell + 1, word, 0);
-			remove_twin(table, tag);
+			remove_twin(table, bucket, tag);
 			continue;
 		}
 		info_write(table, cell, now, rule);
@@ -398,6 +407,30 @@ enum claim lease_retry(struct table *table, const struct peer *peer, uint16_t po
 	return claim(table, peer, port, rule, true, lease);
 }
 
+/* Nobody is behind it any more, or it is older than any call takes. */
+static bool is_forsaken(struct table *table, const struct table_cell *cell, uint64_t word, uint64_t now)
+{
+	uint64_t changed = cell_time(atomic_load(&cell->info));
+
+	return changed > now || changed + LEASE_FORGOTTEN < now || owner_life(table, cell_owner(word)) == OWNER_DEAD;
+}
+
+enum claim lease_claim_spare(struct table *table, const struct peer *peer, uint16_t port, struct lease *lease)
+{
+	uint32_t cell = CELLS + (uint32_t)scramble(peer->id + port) % TABLE_SPARES;
+	struct table_cell *at = cell_at(table, cell);
+	uint64_t old = atomic_load(&at->word), word = word_make(table, CELL_CLAIMED), now = clock_now();
+
+	lease->cell = 0;
+	if (old && !is_forsaken(table, at, old, now))
+		return CLAIM_BUSY;
+	info_write(table, cell, now, 0);
+	if (!step(table, cell + 1, old, word))
+		return CLAIM_BUSY;
+	*lease = (struct lease){ .cell = cell + 1, .word = word };
+	return CLAIM_MADE;
+}
+
 static void finish_claim(struct table *table, struct lease *lease, enum cell_state state)
 {
 	uint64_t to = with_state(lease->word, state);
@@ -405,6 +438,10 @@ static void finish_claim(struct table *table, struct lease *lease, enum cell_sta
 
 	if (!lease->cell)
 		return;
+	if (is_spare(lease->cell - 1)) {
+		lease_drop(table, lease);
+		return;
+	}
 	info = &cell_at(table, lease->cell - 1)->info;
 	atomic_store(info, info_make(clock_now(), cell_rule(atomic_load_explicit(info, memory_order_relaxed))));
 	if (!step(table, lease->cell, lease->word, to))
@@ -450,13 +487,17 @@ static bool is_of(struct table *table, uint64_t word, const struct lease *lease)
 
 void lease_release(struct table *table, const struct lease *lease)
 {
-	uint32_t cell = (lease->cell - 1) % (TABLE_BLOCKS * BLOCK_PORTS);
+	uint32_t cell = (lease->cell - 1) % (CELLS + TABLE_SPARES);
 	uint64_t word = atomic_load(&cell_at(table, cell)->word), info, rest;
 	uint16_t port;
 	uint8_t protocol;
 
 	if (!lease->cell || !is_of(table, word, lease))
 		return;
+	if (is_spare(cell)) {
+		step(table, lease->cell, word, 0);
+		return;
+	}
 	info = atomic_load_explicit(&cell_at(table, cell)->info, memory_order_relaxed);
 	rest = atomic_load_explicit(&table->name[cell / BLOCK_PORTS].rest, memory_order_relaxed);
 	if (!step(table, lease->cell, word, 0))

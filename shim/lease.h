@@ -2,6 +2,7 @@
 #ifndef PORTSHIM_SHIM_LEASE_H
 #define PORTSHIM_SHIM_LEASE_H
 
+#include "clock.h"
 #include "table.h"
 
 /* Whom ports are used towards. */
@@ -28,6 +29,12 @@ enum claim { CLAIM_MADE, CLAIM_BUSY, CLAIM_NO_ROOM /* the table cannot keep it; 
 
 /* FREE -> CLAIMED. `rule` is a number of rules.h. */
 enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease);
+
+/* A claim in a spare cell, for as long as the port is being taken: MADE or BUSY. lease_hold() and lease_taken() end it. */
+enum claim lease_claim_spare(struct table *table, const struct peer *peer, uint16_t port, struct lease *lease);
+
+/* A claim that is older than any call takes, of whomever: his who would come back to it is late. */
+#define LEASE_FORGOTTEN (180 * SECOND)
 
 /* TAKEN -> CLAIMED, to ask the kernel about the port again. */
 enum claim lease_retry(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease);

@@ -51,24 +51,30 @@ static bool start_in(const char *stat, uint32_t *start)
 	return true;
 }
 
-/* 0 or -errno: -ENOENT where there is no such process, or no /proc. */
-static int start_of(uint32_t pid, uint32_t *start)
+/* Of a process, or of this one (pid 0). False where /proc does not tell, or tells of another by that number: it may be the
+ * /proc of another pid namespace. */
+static bool start_of(uint32_t pid, uint32_t *start)
 {
 	char buffer[40];
 	struct text path = TEXT_OVER(buffer);
 	struct arena arena = { 0 };
 	const char *stat;
 	size_t length;
+	uint64_t number;
 	int error = 0;
+	bool known;
 
 	text_add(&path, "/proc/");
-	text_add_number(&path, pid);
+	if (pid)
+		text_add_number(&path, pid);
+	else
+		text_add(&path, "self");
 	text_add(&path, "/stat");
 	stat = locate_read(&arena, buffer, &length, &error);
-	if (stat && !start_in(stat, start))
-		error = -EPROTO;
+	known = stat && text_to_number(stat, strcspn(stat, " "), UINT32_MAX, &number) &&
+	        number == (pid ? pid : (uint32_t)getpid()) && start_in(stat, start);
 	arena_free(&arena);
-	return error;
+	return known;
 }
 
 static struct self *self_page(void)
@@ -90,15 +96,18 @@ static struct self *self_page(void)
 	return expected;
 }
 
-/* The inode of this process's pid namespace; 0 where it cannot be had. */
+/* The inode of this process's pid namespace; 0 where it cannot be had, or where /proc is another namespace's. */
 static uint32_t own_namespace(void)
 {
 	struct self *page = self_page();
 	uint64_t inode = page ? atomic_load_explicit(&page->namespace, memory_order_relaxed) : 0;
 	struct stat64 about;
+	uint32_t start;
 
-	if (inode || !kernel_may_be_asked() || stat64("/proc/self/ns/pid", &about) < 0)
+	if (inode || !kernel_may_be_asked())
 		return (uint32_t)inode;
+	if (!start_of(0, &start) || stat64("/proc/self/ns/pid", &about) < 0)
+		return 0;
 	if (page)
 		atomic_store_explicit(&page->namespace, (uint32_t)about.st_ino, memory_order_relaxed);
 	return (uint32_t)about.st_ino;
@@ -120,7 +129,7 @@ static uint64_t ask_self(struct table *table)
 {
 	uint32_t pid = (uint32_t)getpid(), start = 0, name = number_of(table, own_namespace());
 
-	if (name && start_of(pid, &start) < 0)
+	if (name && !start_of(0, &start))
 		name = 0; /* nobody can compare */
 	return (uint64_t)start << START_SHIFT | (uint64_t)name << PID_BITS | pid;
 }
@@ -152,15 +161,13 @@ bool owner_is_here(const struct table *table, uint64_t owner)
 
 enum owner_life owner_life(const struct table *table, uint64_t owner)
 {
-	uint32_t start = 0;
-	int error;
+	uint32_t pid = owner_pid(owner), start = 0;
 
 	if (!kernel_may_be_asked() || !owner_is_here(table, owner))
 		return OWNER_UNKNOWN;
-	error = start_of(owner_pid(owner), &start);
-	if (error == -ENOENT || error == -ESRCH)
+	if (!pid || (kill((pid_t)pid, 0) < 0 && errno == ESRCH))
 		return OWNER_DEAD;
-	if (error)
-		return OWNER_UNKNOWN;
-	return start == (uint32_t)(owner >> START_SHIFT & START_MASK) ? OWNER_ALIVE : OWNER_DEAD;
+	/* Where /proc does not tell (chroot, hidepid, no descriptor), one of that number is taken to be it. */
+	return !start_of(pid, &start) || start == (uint32_t)(owner >> START_SHIFT & START_MASK) ? OWNER_ALIVE :
+	                                                                                          OWNER_DEAD;
 }

@@ -17,7 +17,8 @@ enum owner_life { OWNER_ALIVE, OWNER_DEAD, OWNER_UNKNOWN };
 /* This process. Asked of the kernel once, and again in a child of fork(). Async-signal-safe; errno may change. */
 uint64_t owner_self(struct table *table);
 
-/* UNKNOWN: of a pid namespace that is not ours, or /proc is not there. */
+/* UNKNOWN: of a pid namespace that is not ours, or of one who could not tell who he is. In doubt about a process that
+ * is there: ALIVE. */
 enum owner_life owner_life(const struct table *table, uint64_t owner);
 
 uint32_t owner_pid(uint64_t owner);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "random.h"
 
+#include <endian.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -44,10 +45,9 @@ static inline void sip_round(uint64_t v[4])
 	v[2] = rotate(v[2], 32);
 }
 
-static void sip_word(uint64_t v[4], uint64_t word)
+static inline void sip_word(uint64_t v[4], uint64_t word)
 {
 	v[3] ^= word;
-	sip_round(v);
 	sip_round(v);
 	v[0] ^= word;
 }
@@ -64,17 +64,16 @@ uint64_t siphash(const uint64_t key[2], const void *data, size_t size)
 	uint64_t last = (uint64_t)size << 56;
 
 	for (; size >= 8; at += 8, size -= 8) {
-		uint64_t word = 0;
+		uint64_t word;
 
-		for (int i = 7; i >= 0; i--)
-			word = word << 8 | at[i];
-		sip_word(v, word);
+		memcpy(&word, at, sizeof(word));
+		sip_word(v, le64toh(word));
 	}
 	for (size_t i = 0; i < size; i++)
 		last |= (uint64_t)at[i] << (8 * i);
 	sip_word(v, last);
 	v[2] ^= 0xff;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 3; i++)
 		sip_round(v);
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }

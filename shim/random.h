@@ -1,6 +1,6 @@
 /* random.h - numbers that nobody outside the process can foretell, without a system call each.
  *
- * A keyed hash (SipHash-2-4, Aumasson and Bernstein) over a counter. The key comes from getrandom(2) once a
+ * A keyed hash (SipHash-1-3; Aumasson and Bernstein, 2012) over a counter. The key comes from getrandom(2) once a
  * process and lies in a page that fork(2) wipes (MADV_WIPEONFORK), so that parent and child, which would
  * otherwise go on with one sequence, never propose the same ports in the same order. Async-signal-safe. */
 #ifndef PORTSHIM_SHIM_RANDOM_H

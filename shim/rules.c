@@ -53,6 +53,11 @@ static void name_write(struct table_rule *entry, const char *name)
 	}
 }
 
+static bool begins_anywhere(enum choose choose)
+{
+	return choose == CHOOSE_RANDOM_INCREMENTS || choose == CHOOSE_LEAST_RECENT;
+}
+
 /* Everybody who makes the entry writes the same. Algorithms that begin anywhere begin here. */
 static void describe(struct table_rule *entry, const struct rule *rule)
 {
@@ -68,7 +73,7 @@ static void describe(struct table_rule *entry, const struct rule *rule)
 	                      (uint32_t)rule->choose | (uint32_t)rule->share << 8 |
 	                              (uint32_t)rule->protocols << RULE_PROTOCOLS_SHIFT | set->intervals << 16,
 	                      memory_order_relaxed);
-	atomic_store_explicit(&entry->next, rule->choose == CHOOSE_RANDOM_INCREMENTS ? (uint32_t)random_number() : 0,
+	atomic_store_explicit(&entry->next, begins_anywhere(rule->choose) ? (uint32_t)random_number() : 0,
 	                      memory_order_relaxed);
 	for (uint32_t i = 0; i < DOUBLE_HASH_COUNTERS; i++)
 		atomic_store_explicit(&entry->table[i],

@@ -10,7 +10,6 @@
 #include "owner.h"
 
 #define PATIENCE 4              /* times its duration, until a sweep is repeated that brought nothing */
-#define FORGOTTEN (600 * SECOND) /* a claim or lease of an owner of whom nothing can be known */
 #define REST SECOND             /* until the kernel may take a port in TIME_WAIT again, late (tcp_tw_reuse) */
 
 struct sweep {
@@ -102,12 +101,19 @@ static enum owner_life life_of(struct sweep *sweep, uint64_t owner)
 	return sweep->life;
 }
 
-/* Whether nobody can be behind a claim, or behind a lease that the kernel cannot be asked about. */
+/* Whether nobody can be behind a claim: the owner is dead, or has called something else since (exec, a jump out of a signal
+ * handler). The kernel would know of a connection that takes so long. */
 static bool is_forsaken(struct sweep *sweep, uint64_t owner, uint64_t changed)
+{
+	return changed + LEASE_FORGOTTEN < sweep->started || life_of(sweep, owner) == OWNER_DEAD;
+}
+
+/* Likewise a lease that the kernel cannot be asked about; a live process may hold one for days. */
+static bool is_left(struct sweep *sweep, uint64_t owner, uint64_t changed)
 {
 	enum owner_life life = life_of(sweep, owner);
 
-	return life == OWNER_DEAD || (life == OWNER_UNKNOWN && changed + FORGOTTEN < sweep->started);
+	return life == OWNER_DEAD || (life == OWNER_UNKNOWN && changed + LEASE_FORGOTTEN < sweep->started);
 }
 
 static bool is_over(struct sweep *sweep, uint64_t word, uint64_t changed)
@@ -123,7 +129,7 @@ static bool is_over(struct sweep *sweep, uint64_t word, uint64_t changed)
 		return is_forsaken(sweep, cell_owner(word), changed);
 	case CELL_HELD:
 		if (sweep->blind)
-			return is_forsaken(sweep, cell_owner(word), changed);
+			return is_left(sweep, cell_owner(word), changed);
 		break;
 	case CELL_TAKEN:
 		return changed < (sweep->blind ? now - REST : sweep->since);
@@ -133,23 +139,24 @@ static bool is_over(struct sweep *sweep, uint64_t word, uint64_t changed)
 
 static void judge(struct sweep *sweep, uint32_t block, uint32_t place)
 {
-	struct table_cell *cell = &sweep->table->cell[block][place];
+	struct table_cell *cell = &table_cells(sweep->table, block)[place];
 	uint64_t bit = UINT64_C(1) << place;
 	uint64_t word = atomic_load(&cell->word), changed = cell_time(atomic_load(&cell->info));
 	bool rests = sweep->resting[block] & bit && changed + REST > sweep->started;
 
 	if (word && !(sweep->used[block] & bit) && !rests && is_over(sweep, word, changed))
 		sweep->freed += cell_free(sweep->table, block, place, word);
-	/* A hint that outlived its cell would hide the port. */
-	if (atomic_load(&cell->word) == 0)
-		atomic_fetch_and_explicit(&sweep->table->busy[block], ~bit, memory_order_relaxed);
+	/* A hint that outlived its cell hides the port. */
+	if (atomic_load(&cell->word) == 0 &&
+	    atomic_fetch_and_explicit(&sweep->table->busy[block], ~bit, memory_order_relaxed) & bit)
+		sweep->freed++;
 }
 
 /* Of a block whose peer is not known, no socket can be known either: only claims are judged. */
 static void judge_block(struct sweep *sweep, uint32_t block, bool known)
 {
 	for (uint32_t place = 0; place < BLOCK_PORTS; place++)
-		if (known || cell_state(atomic_load(&sweep->table->cell[block][place].word)) == CELL_CLAIMED)
+		if (known || cell_state(atomic_load(&table_cells(sweep->table, block)[place].word)) == CELL_CLAIMED)
 			judge(sweep, block, place);
 }
 
@@ -204,7 +211,7 @@ static uint64_t id_of(const struct peer *peer, uint8_t protocol)
 	return peer ? peer->id : protocol;
 }
 
-static bool run(struct sweep *sweep, uint64_t id)
+static enum swept run(struct sweep *sweep, uint64_t id)
 {
 	uint64_t now;
 
@@ -216,47 +223,49 @@ static bool run(struct sweep *sweep, uint64_t id)
 		judge_protocol(sweep);
 	now = clock_now();
 	put_off(sweep->table, id, sweep->blind ? now + SECOND : now + PATIENCE * (now - sweep->started));
-	return sweep->freed > 0;
+	return sweep->freed ? SWEPT_FREE : SWEPT_IN_VAIN;
 }
 
-static bool begin(struct table *table, const struct peer *peer, uint8_t protocol, struct port_range ports,
+static enum swept begin(struct table *table, const struct peer *peer, uint8_t protocol, struct port_range ports,
                   const struct kernel *kernel, uint64_t since)
 {
 	uint64_t now = clock_now(), id = id_of(peer, protocol);
 	struct sweep *sweep;
-	bool freed;
+	enum swept swept;
 
 	if (is_too_soon(table, id, now))
-		return false;
+		return SWEPT_NOT;
 	sweep = mmap(NULL, sizeof(*sweep), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (sweep == MAP_FAILED)
-		return false;
+		return SWEPT_NOT;
 	sweep->table = table;
 	sweep->peer = peer;
 	sweep->protocol = protocol;
-	sweep->ports = ports;
+	/* Whole blocks, since whole blocks are judged. */
+	sweep->ports.lo = (uint16_t)(ports.lo / BLOCK_PORTS * BLOCK_PORTS);
+	sweep->ports.hi = (uint16_t)(ports.hi | (BLOCK_PORTS - 1));
 	sweep->kernel = kernel;
 	sweep->started = now;
 	sweep->since = since < now ? since : now;
-	freed = run(sweep, id);
+	swept = run(sweep, id);
 	munmap(sweep, sizeof(*sweep));
-	return freed;
+	return swept;
 }
 
-bool sweep_peer(struct table *table, const struct peer *peer, struct port_range ports, const struct kernel *kernel,
+enum swept sweep_peer(struct table *table, const struct peer *peer, struct port_range ports, const struct kernel *kernel,
                 uint64_t since)
 {
 	return begin(table, peer, peer->protocol, ports, kernel, since);
 }
 
-/* The whole table is judged: at most ten times a second by one process, whatever the table says of the last time. */
-bool sweep_protocol(struct table *table, uint8_t protocol, const struct kernel *kernel)
+/* The whole table is judged: at most once a second by one process, whatever the table says of the last time. */
+enum swept sweep_protocol(struct table *table, uint8_t protocol, const struct kernel *kernel)
 {
 	static _Atomic uint64_t again;
 	uint64_t now = clock_now(), due = atomic_load_explicit(&again, memory_order_relaxed);
 
-	if (now < due || !atomic_compare_exchange_strong(&again, &due, now + SECOND / 10))
-		return false;
+	if (now < due || !atomic_compare_exchange_strong(&again, &due, now + SECOND))
+		return SWEPT_NOT;
 	return begin(table, NULL, protocol, (struct port_range){ 1, 65535 }, kernel, clock_now());
 }
 

@@ -10,13 +10,19 @@
 #include "kernel.h"
 #include "lease.h"
 
+enum swept {
+	SWEPT_NOT,     /* too soon after the last time, or no memory */
+	SWEPT_IN_VAIN,
+	SWEPT_FREE,    /* some cells came free */
+};
+
 /* Cells of one peer and of ports within bounds; `kernel` tells which of them are taken late. What was found taken from
- * `since` (clock_now()) on stays so. True if any came free. */
-bool sweep_peer(struct table *table, const struct peer *peer, struct port_range ports, const struct kernel *kernel,
+ * `since` (clock_now()) on stays so. */
+enum swept sweep_peer(struct table *table, const struct peer *peer, struct port_range ports, const struct kernel *kernel,
                 uint64_t since);
 
-/* Cells of all peers of a protocol: there was no block left for a new one. True likewise. */
-bool sweep_protocol(struct table *table, uint8_t protocol, const struct kernel *kernel);
+/* Cells of all peers of a protocol: there was no block left for a new one. */
+enum swept sweep_protocol(struct table *table, uint8_t protocol, const struct kernel *kernel);
 
 /* What came of a call that swept for `peer` from `since` (clock_now()) on: it has a port, or has tried all in vain. */
 void sweep_heard(struct table *table, const struct peer *peer, uint64_t since, bool given);

@@ -23,6 +23,7 @@
 
 #define FOLDER "/dev/shm/"
 #define PATH_SIZE 96
+#define ALLOCATE_TRIES 100 /* a signal ends one */
 
 /* What every part of a new table must know before it is used. */
 struct identity_of_table {
@@ -73,12 +74,12 @@ bool table_path(struct text *path, int fd)
 	return netns != 0;
 }
 
-/* 32 hexadecimal digits with dashes between. */
-static bool boot_read(uint64_t boot[2])
+/* 32 hexadecimal digits with dashes between. 0 or -errno. */
+static int boot_read(uint64_t boot[2])
 {
 	struct arena arena = { 0 };
 	size_t length;
-	int error, digits = 0;
+	int error = 0, digits = 0;
 	const char *words = locate_read(&arena, "/proc/sys/kernel/random/boot_id", &length, &error);
 
 	boot[0] = boot[1] = 0;
@@ -92,7 +93,7 @@ static bool boot_read(uint64_t boot[2])
 		digits++;
 	}
 	arena_free(&arena);
-	return digits == 32;
+	return digits == 32 ? 0 : error ? error : -EPROTO;
 }
 
 /* --- the file -------------------------------------------------------------------------------------- */
@@ -103,6 +104,14 @@ static int open_raw(const char *path, int flags)
 	long fd = syscall(SYS_openat, AT_FDCWD, path, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK, 0600);
 
 	return fd < 0 ? -errno : (int)fd;
+}
+
+/* O_CREAT only where there is none: in a folder of all it may be refused for another's file (fs.protected_regular). */
+static int open_or_create(const char *path)
+{
+	int fd = open_raw(path, O_RDWR);
+
+	return fd == -ENOENT ? open_raw(path, O_RDWR | O_CREAT) : fd;
 }
 
 /* A file of the user's alone; or one that the policy names, of the user, of root or of a group that shares it. */
@@ -122,7 +131,13 @@ static int give_size(int fd, const struct stat64 *about)
 		return 0;
 	if (about->st_size != 0 && about->st_size != (off64_t)sizeof(struct table))
 		return -EPROTO;
-	return -posix_fallocate64(fd, 0, sizeof(struct table));
+	for (int i = 0; i < ALLOCATE_TRIES; i++) {
+		int error = posix_fallocate64(fd, 0, sizeof(struct table));
+
+		if (error != EINTR)
+			return -error;
+	}
+	return -EINTR;
 }
 
 static struct table *map_file(int fd, bool named, int *error)
@@ -201,11 +216,11 @@ static struct table *open_shared(const struct policy *policy, int socket, uint64
 	int fd;
 
 	identity.netns = *netns = netns_of(socket);
-	*error = -ENOSYS;
-	if (!identity.netns || !boot_read(identity.boot))
+	*error = identity.netns ? boot_read(identity.boot) : -ENOSYS;
+	if (*error)
 		return NULL;
 	auto_path(&path, identity.netns);
-	fd = open_raw(named ? policy->table_path : buffer, O_RDWR | O_CREAT);
+	fd = open_or_create(named ? policy->table_path : buffer);
 	*error = fd < 0 ? fd : 0;
 	if (fd < 0)
 		return NULL;

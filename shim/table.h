@@ -8,7 +8,8 @@
  *
  * A *cell* is one port towards one *peer*: a protocol with a destination, since a port carries one connection to each;
  * or a protocol alone, for ports that are somebody's exclusively. 64 neighbouring ports towards one peer are a
- * *block*. Blocks lie in buckets of eight, found by a hash of peer and port; `busy` has a bit for each cell that is not
+ * *block*. Blocks lie in buckets of eight, found by a hash of the peer plus the
+ * number of the block; `busy` has a bit for each cell that is not
  * free, and is a hint to find free ones with.
  *
  * The protocol. `word` of a cell is 0 where it is free, else a state, a nonce and an owner (process id, a piece of its
@@ -23,8 +24,8 @@
  *	HELD -> FREE        by the owner's close();
  *	HELD, TAKEN -> FREE by a sweep, if the kernel, asked later than the cell was last changed (`info`, which is written
  *	                    before the word), does not know such a socket;
- *	CLAIMED -> FREE     by a sweep, if the owner is dead. A claim of a live process is never touched: between bind() and
- *	                    connect() the kernel cannot say what the port will be.
+ *	CLAIMED -> FREE     by a sweep, if the owner is dead, or the claim older than any call takes. Else a claim is never
+ *	                    touched: between bind() and connect() the kernel cannot say what the port will be.
  *
  * The nonce makes a word that came back differ from what it was, so that a sweep that was stopped for an hour changes
  * nothing. So two processes never hold a claim to one cell at once, and that is all that sharing needs of the table:
@@ -37,6 +38,10 @@
  * keeps the name in it, so that the block is found as before; a claim takes it off. So a claim that was made meanwhile is
  * seen by one or the other, and a block keeps its name for as long as a cell is not free. A mark that was left behind is
  * in nobody's way.
+ *
+ * Where all blocks of a bucket are in use (ports to thousands of destinations at once), a claim is made in one of the
+ * *spare* cells, by a hash of peer and port, and given up as soon as the port is taken: so still no two go for one 4-tuple at
+ * once, but nothing is remembered. Who finds a spare cell of a dead process takes it over.
  *
  * Counters are only added to. The time of a port's last use only grows. tests/model/ has the protocol as a model whose
  * every interleaving is checked. */
@@ -55,7 +60,10 @@
 
 #define BLOCK_PORTS 64u
 #define BUCKET_BLOCKS 8u
-#define TABLE_BLOCKS 4096u
+#define TABLE_BUCKETS 512u
+#define TABLE_BLOCKS (TABLE_BUCKETS * BUCKET_BLOCKS)
+#define GROUP_PORTS 2048u
+#define TABLE_SPARES 16384u
 #define TABLE_RULES 1024u
 #define TABLE_NAMESPACES 256u
 #define TABLE_SWEEPS 256u
@@ -113,9 +121,11 @@ struct table {
 	alignas(64) word64 tag[TABLE_BLOCKS];
 	alignas(64) word64 busy[TABLE_BLOCKS];
 	struct table_name name[TABLE_BLOCKS];
-	alignas(64) struct table_cell cell[TABLE_BLOCKS][BLOCK_PORTS];
+	alignas(64) struct table_cell cell[BUCKET_BLOCKS][TABLE_BUCKETS][BLOCK_PORTS]; /* table_cells() */
+	struct table_cell spare[TABLE_SPARES];
 	word64 used[TABLE_SPACES][65536];              /* when a port was last given or came back */
 	word64 oldest[TABLE_SPACES][65536 / BLOCK_PORTS]; /* not above the least of 64 of them */
+	word64 eldest[TABLE_SPACES][65536 / GROUP_PORTS]; /* not above the least of 32 of those */
 	struct table_rule rule[TABLE_RULES];
 };
 
@@ -128,6 +138,13 @@ _Static_assert(sizeof(word64) == 8 && sizeof(word32) == 4, "the layout is the sa
 _Static_assert(sizeof(struct table_cell) == 16 && sizeof(struct table_name) == 40, "the layout is the same everywhere");
 _Static_assert(sizeof(struct table_rule) == 320 && offsetof(struct table, cell) % 64 == 0,
                "the layout is the same everywhere");
+
+/* The cells of a block. Blocks of a bucket lie far from each other, so that those of neighbouring ports, which are in
+ * neighbouring buckets, lie together: a process touches few pages. */
+static inline struct table_cell *table_cells(const struct table *table, uint32_t block)
+{
+	return (struct table_cell *)table->cell[block % BUCKET_BLOCKS][block / BUCKET_BLOCKS % TABLE_BUCKETS];
+}
 
 /* The table for the network namespace of `fd`, a socket: the shared one; one of its own where that cannot be had (`table = none`, /dev/shm missing
  * or full, a file that is not ours or of another shape), so that the algorithms have somewhere to keep their state; NULL

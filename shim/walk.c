@@ -11,22 +11,27 @@ static uint64_t lowest(uint32_t bits)
 	return bits >= 64 ? ~UINT64_C(0) : (UINT64_C(1) << bits) - 1;
 }
 
-struct span walk_span(const struct walk *walk, uint32_t position, uint32_t most)
+struct span walk_run(const struct walk *walk, uint32_t position, uint32_t most, uint32_t unit)
 {
 	const struct port_interval *interval = ports_interval(walk->set, position);
-	struct span span = {
+	struct span run = {
 		.position = position,
 		.port = (uint16_t)(interval->lo + (position - interval->before)),
 		.named = interval->named,
 	};
-	uint32_t in_block = BLOCK_PORTS - span.port % BLOCK_PORTS;
+	uint32_t in_unit = unit - run.port % unit;
 
-	span.length = interval->hi - span.port + 1u;
-	if (span.length > in_block)
-		span.length = in_block;
-	if (span.length > most)
-		span.length = most;
-	return span;
+	run.length = interval->hi - run.port + 1u;
+	if (run.length > in_unit)
+		run.length = in_unit;
+	if (run.length > most)
+		run.length = most;
+	return run;
+}
+
+struct span walk_span(const struct walk *walk, uint32_t position, uint32_t most)
+{
+	return walk_run(walk, position, most, BLOCK_PORTS);
 }
 
 uint64_t walk_used(const struct walk *walk, uint16_t port)
@@ -114,6 +119,8 @@ uint16_t walk_refused(const struct walk *walk)
 		uint64_t bits = lease_refused(walk->table, walk->peer, (uint16_t)(span.port - shift), walk->now) >> shift &
 		                lowest(span.length);
 
+		if (span.named)
+			bits &= ~(walk->kernel->reserved[span.port / BLOCK_PORTS] >> shift);
 		if (bits)
 			return (uint16_t)(span.port + __builtin_ctzll(bits));
 		left -= span.length;

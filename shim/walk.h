@@ -35,7 +35,10 @@ struct span {
 /* The span that begins at `position`, of at most `most` ports. */
 struct span walk_span(const struct walk *walk, uint32_t position, uint32_t most);
 
-/* Its free ports of the level that is asked for, as bits from its first port on; notes other levels as seen. */
+/* The consecutive ports from `position` on, up to the next multiple of `unit` and of at most `most`. */
+struct span walk_run(const struct walk *walk, uint32_t position, uint32_t most, uint32_t unit);
+
+/* A span's free ports of the level that is asked for, as bits from its first port on; notes other levels as seen. */
 uint64_t walk_free(struct walk *walk, const struct span *span);
 
 /* The first free position at or after `from`, round the end of the set; -1: none on this level. */

@@ -25,8 +25,8 @@ static void block_look(struct cells *cells, const struct table *table, uint32_t 
 	if (!block_name(table, block, &cell.peer, &first))
 		return;
 	for (uint32_t place = 0; place < BLOCK_PORTS; place++) {
-		cell.word = atomic_load(&table->cell[block][place].word);
-		cell.info = atomic_load(&table->cell[block][place].info);
+		cell.word = atomic_load(&table_cells(table, block)[place].word);
+		cell.info = atomic_load(&table_cells(table, block)[place].info);
 		cell.number = block * BLOCK_PORTS + place;
 		cell.port = (uint16_t)(first + place);
 		if (cell_state(cell.word) == CELL_CLAIMED || cell_state(cell.word) == CELL_HELD)

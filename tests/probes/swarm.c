@@ -127,7 +127,7 @@ static void raise_limit(void)
 /* The processes hold what they have until their pipe is closed. */
 static void run_all(void)
 {
-	pid_t pid[MAX_PROCESSES];
+	pid_t pid[MAX_PROCESSES], parent = getpid();
 	int go[2];
 
 	if (pipe(go) < 0)
@@ -138,6 +138,8 @@ static void run_all(void)
 			char byte;
 
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
+			if (getppid() != parent)
+				_exit(1); /* killed before that */
 			close(go[1]);
 			run_process();
 			_exit(want.mode == HOLD && read(go[0], &byte, 1) != 0);

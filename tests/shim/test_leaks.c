@@ -289,7 +289,7 @@ Test(leaks, another_boots_table)
 	table = map_table();
 	for (uint32_t block = 0; block < TABLE_BLOCKS; block++)
 		for (uint32_t i = 0; i < BLOCK_PORTS; i++)
-			atomic_store(&table->cell[block][i].word, ~UINT64_C(0));
+			atomic_store(&table_cells(table, block)[i].word, ~UINT64_C(0));
 	atomic_store(&table->boot[1], 1);
 	run_steps(&run, "socket 0 tcp4", "connect 0 127.0.0.1 5000", NULL);
 	crowd_end(servers);
@@ -297,7 +297,7 @@ Test(leaks, another_boots_table)
 	cr_assert_neq(atomic_load(&table->boot[1]), 1);
 	for (uint32_t block = 0, full = 0; block < TABLE_BLOCKS; block++)
 		for (uint32_t i = 0; i < BLOCK_PORTS; i++)
-			cr_assert((full += atomic_load(&table->cell[block][i].word) != 0) <= 1);
+			cr_assert((full += atomic_load(&table_cells(table, block)[i].word) != 0) <= 1);
 }
 
 /* --- garbage ----------------------------------------------------------------------------------------------------------- */
@@ -311,7 +311,7 @@ static pid_t scribble(struct table *table, size_t from)
 
 	if (pid != 0)
 		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* the test may fail before it ends us */
 	for (size_t i = from;; i = i + 1 < sizeof(*table) / 8 ? i + 1 : from) {
 		x ^= x << 13;
 		x ^= x >> 7;
