@@ -40,9 +40,10 @@ static ssize_t pass(struct attempt *a)
 	const struct act *act = a->act;
 	ssize_t result;
 
-	if (a->sock.state == SOCK_TRIED && sock_is_idle(act->fd)) {
+	if (a->sock.ranged && sock_is_idle(act->fd)) {
 		bind_set_range(act->fd, 0, 0);
-		settle(a, SOCK_UNBOUND);
+		a->sock.ranged = false;
+		settle(a, a->sock.state == SOCK_TRIED ? SOCK_UNBOUND : a->sock.state);
 	} else if (a->sock.state == SOCK_DEFERRED && bind_name_of(act->fd, &a->local) == 0) {
 		/* The kernel's choice of a port, as the program asked; should it have none, the call itself will say so. */
 		real.bind(act->fd, &a->local.any, name_length(&a->local));

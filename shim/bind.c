@@ -96,6 +96,16 @@ static void read_address(struct ip_addr *addr, const union name *name)
 	}
 }
 
+uint32_t name_scope(const struct sockaddr *addr, socklen_t len)
+{
+	union name name;
+
+	if (addr->sa_family != AF_INET6 || len < sizeof(name.v6))
+		return 0;
+	name_copy(&name, addr, len);
+	return IN6_IS_ADDR_LINKLOCAL(&name.v6.sin6_addr) ? name.v6.sin6_scope_id : 0;
+}
+
 struct ip_addr name_address(const union name *name)
 {
 	struct ip_addr addr;

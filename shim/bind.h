@@ -52,6 +52,9 @@ void name_set_port(union name *name, uint16_t port);
 socklen_t name_length(const union name *name);
 bool name_is_wildcard(const union name *name);
 
+/* The interface that a link-local destination is on; 0 for all others. */
+uint32_t name_scope(const struct sockaddr *addr, socklen_t len);
+
 /* Its address, v4-mapped as IPv4; family 0 for a wildcard. */
 struct ip_addr name_address(const union name *name);
 

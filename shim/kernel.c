@@ -12,6 +12,7 @@
 #include "config/world.h"
 #include "clock.h"
 
+#define TIMESTAMPS_FILE "/proc/sys/net/ipv4/tcp_timestamps"
 #define RESERVED_FILE "/proc/sys/net/ipv4/ip_local_reserved_ports"
 
 /* Until the settings could be read, every port is taken early: that is right whatever they say. */
@@ -55,13 +56,15 @@ static bool look(struct kernel *kernel)
 
 	if (words)
 		parse_reserved(kernel, words);
+	words = locate_read(&arena, TIMESTAMPS_FILE, &length, &error);
+	kernel->no_timestamps = words && words[0] == '0';
 	arena_free(&arena);
 	return known;
 }
 
 static bool same(const struct kernel *a, const struct kernel *b)
 {
-	return a->ephemeral.lo == b->ephemeral.lo && a->ephemeral.hi == b->ephemeral.hi &&
+	return a->no_timestamps == b->no_timestamps && a->ephemeral.lo == b->ephemeral.lo && a->ephemeral.hi == b->ephemeral.hi &&
 	       memcmp(a->reserved, b->reserved, sizeof(a->reserved)) == 0;
 }
 

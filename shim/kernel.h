@@ -15,6 +15,7 @@
 
 struct kernel {
 	struct port_range ephemeral; /* ip_local_port_range; 1..0 where it cannot be read */
+	bool no_timestamps;          /* tcp_timestamps = 0: then no connection in TIME_WAIT is taken over */
 	uint64_t reserved[65536 / 64]; /* ip_local_reserved_ports, a bit for each port */
 };
 

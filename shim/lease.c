@@ -3,6 +3,7 @@
 #include "lease.h"
 
 #include "clock.h"
+#include "kernel.h"
 #include "owner.h"
 #include "random.h"
 #include "rules.h"
@@ -22,8 +23,8 @@ _Static_assert(TABLE_RULES == 1u << RULE_BITS && STATE_SHIFT == OWNER_BITS + 16,
 
 static uint64_t rest_word(const struct peer *peer)
 {
-	return (uint64_t)peer->to.port << 32 | (uint64_t)peer->protocol << 16 | (uint64_t)peer->to.addr.family << 8 |
-	       peer->source.family;
+	return (uint64_t)peer->to.port << 32 | (uint64_t)peer->scope << 24 | (uint64_t)peer->protocol << 16 |
+	       (uint64_t)peer->to.addr.family << 8 | peer->source.family;
 }
 
 static uint64_t peer_hash(const struct table *table, const struct peer *peer)
@@ -47,6 +48,14 @@ void peer_make(struct peer *peer, const struct table *table, uint8_t protocol, c
 		peer->to = *to;
 	if (source)
 		peer->source = *source;
+	peer->id = peer_hash(table, peer);
+}
+
+void peer_scope(struct peer *peer, const struct table *table, uint32_t scope)
+{
+	if (!scope)
+		return;
+	peer->scope = (uint8_t)scope;
 	peer->id = peer_hash(table, peer);
 }
 
@@ -249,6 +258,7 @@ bool block_name(const struct table *table, uint32_t block, struct peer *peer, ui
 			.family = (uint8_t)(rest >> 8),
 		},
 		.to.port = (uint16_t)(rest >> 32),
+		.scope = (uint8_t)(rest >> 24),
 		.source = {
 			.hi = atomic_load_explicit(&name->source[0], memory_order_relaxed),
 			.lo = atomic_load_explicit(&name->source[1], memory_order_relaxed),
@@ -266,6 +276,25 @@ uint64_t lease_busy(const struct table *table, const struct peer *peer, uint16_t
 	return block < 0 ? 0 : atomic_load_explicit(&table->busy[block], memory_order_relaxed);
 }
 
+/* Whether the cell may be claimed as it is. Once more (`again`): what the kernel refused, and where it may not be asked what
+ * becomes of leases, these too; bind() and connect() will say. */
+static bool is_claimable(uint64_t word, bool again)
+{
+	enum cell_state state = cell_state(word);
+
+	return again ? state == CELL_TAKEN || (state == CELL_HELD && !kernel_may_be_asked()) : word == 0;
+}
+
+enum cell_state lease_state(const struct table *table, const struct peer *peer, uint16_t port, uint64_t *owner)
+{
+	int32_t block = block_find(table, peer, port);
+	uint64_t word = block < 0 ? 0 : atomic_load(&table_cells(table, (uint32_t)block)[port % BLOCK_PORTS].word);
+
+	if (owner)
+		*owner = cell_owner(word);
+	return cell_state(word);
+}
+
 uint64_t lease_refused(const struct table *table, const struct peer *peer, uint16_t first, uint64_t before)
 {
 	int32_t block = block_find(table, peer, first);
@@ -274,7 +303,7 @@ uint64_t lease_refused(const struct table *table, const struct peer *peer, uint1
 	for (uint32_t i = 0; block >= 0 && i < BLOCK_PORTS; i++) {
 		const struct table_cell *cell = &table_cells(table, (uint32_t)block)[i];
 
-		if (cell_state(atomic_load_explicit(&cell->word, memory_order_relaxed)) == CELL_TAKEN &&
+		if (is_claimable(atomic_load_explicit(&cell->word, memory_order_relaxed), true) &&
 		    cell_time(atomic_load_explicit(&cell->info, memory_order_relaxed)) < before)
 			bits |= UINT64_C(1) << i;
 	}
@@ -354,13 +383,7 @@ static int32_t block_get(struct table *table, uint32_t first, uint64_t tag)
 	return block < 0 && block_name_one(table, first, tag) ? tag_find(table, first, tag) : block;
 }
 
-/* Whether the cell may be claimed as it is. */
-static bool is_claimable(uint64_t word, bool refused)
-{
-	return refused ? cell_state(word) == CELL_TAKEN : word == 0;
-}
-
-static enum claim claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, bool refused,
+static enum claim claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, bool again,
                         struct lease *lease)
 {
 	uint64_t tag = tag_of(peer, port), now = clock_now();
@@ -375,7 +398,7 @@ static enum claim claim(struct table *table, const struct peer *peer, uint16_t p
 		if (block < 0)
 			return CLAIM_NO_ROOM;
 		old = atomic_load(&cell_at(table, cell)->word);
-		if (!is_claimable(old, refused))
+		if (!is_claimable(old, again))
 			return tell_busy(table, cell);
 		/* Before the word, so that nobody takes the claim for an old one; after it, as others may have come between. */
 		info_write(table, cell, now, rule);

@@ -11,10 +11,14 @@ struct peer {
 	uint8_t protocol;       /* one bit of enum protocol */
 	struct endpoint to;     /* family 0: nobody; the port is exclusive */
 	struct ip_addr source;  /* a local address that the socket is bound to; family 0: any */
+	uint8_t scope;          /* of a link-local destination, the lowest bits; 0: none */
 };
 
 void peer_make(struct peer *peer, const struct table *table, uint8_t protocol, const struct endpoint *to,
                const struct ip_addr *source);
+
+/* Link-local destinations are others on each interface. */
+void peer_scope(struct peer *peer, const struct table *table, uint32_t scope);
 
 /* TCP, UDP, others: index of table->used. */
 unsigned int peer_space(uint8_t protocol);
@@ -65,6 +69,8 @@ void lease_touch(struct table *table, uint8_t protocol, uint16_t port, uint64_t 
 enum cell_state { CELL_FREE, CELL_CLAIMED, CELL_HELD, CELL_TAKEN };
 
 enum cell_state cell_state(uint64_t word);
+/* Of the port towards the peer, and (unless NULL) by whom. */
+enum cell_state lease_state(const struct table *table, const struct peer *peer, uint16_t port, uint64_t *owner);
 uint64_t cell_owner(uint64_t word);
 uint64_t cell_time(uint64_t info);  /* clock_now() when it was last changed */
 uint32_t cell_rule(uint64_t info);

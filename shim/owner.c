@@ -28,6 +28,7 @@
 struct self {
 	word64 owner;
 	word64 namespace; /* inode of the pid namespace */
+	word64 known;     /* owner_is_new() was asked */
 };
 
 static _Atomic(struct self *) self;
@@ -145,6 +146,13 @@ uint64_t owner_self(struct table *table)
 	if (page)
 		atomic_store_explicit(&page->owner, owner, memory_order_relaxed);
 	return owner;
+}
+
+bool owner_is_new(void)
+{
+	struct self *page = self_page();
+
+	return page && !atomic_load_explicit(&page->known, memory_order_relaxed) && !atomic_exchange(&page->known, 1);
 }
 
 uint32_t owner_pid(uint64_t owner)

@@ -17,6 +17,9 @@ enum owner_life { OWNER_ALIVE, OWNER_DEAD, OWNER_UNKNOWN };
 /* This process. Asked of the kernel once, and again in a child of fork(). Async-signal-safe; errno may change. */
 uint64_t owner_self(struct table *table);
 
+/* True once in each process, for whoever comes first: a child of fork() or clone() is another. */
+bool owner_is_new(void);
+
 /* UNKNOWN: of a pid namespace that is not ours, or of one who could not tell who he is. In doubt about a process that
  * is there: ALIVE. */
 enum owner_life owner_life(const struct table *table, uint64_t owner);

@@ -39,20 +39,21 @@ static _Atomic int highest; /* no entry above was ever written */
 #define ENTRY_PROTOCOL_SHIFT 9 /* 5 bits */
 #define ENTRY_EARLY_ONLY (1u << 14)
 #define ENTRY_LETS_SHARE (1u << 15)
+#define ENTRY_RANGED (1u << 16)
 
-static _Atomic uint16_t memory[SOCK_REMEMBERED];
+static _Atomic uint32_t memory[SOCK_REMEMBERED];
 
 static bool remembered(int fd)
 {
 	return fd >= 0 && fd < SOCK_REMEMBERED;
 }
 
-static uint16_t entry_of(int fd)
+static uint32_t entry_of(int fd)
 {
 	return remembered(fd) ? atomic_load_explicit(&memory[fd], memory_order_relaxed) : 0;
 }
 
-static void entry_write(int fd, uint16_t entry)
+static void entry_write(int fd, uint32_t entry)
 {
 	if (!remembered(fd))
 		return;
@@ -61,17 +62,17 @@ static void entry_write(int fd, uint16_t entry)
 	atomic_store_explicit(&memory[fd], entry, memory_order_relaxed);
 }
 
-static uint16_t entry_pack(const struct sock *sock)
+static uint32_t entry_pack(const struct sock *sock)
 {
-	return (uint16_t)(ENTRY_KNOWN | (sock->ipv6 ? ENTRY_IPV6 : 0) | (sock->reuse ? ENTRY_REUSE : 0) |
-	                  (sock->no_port ? ENTRY_NO_PORT : 0) | (sock->stream ? ENTRY_STREAM : 0) |
-	                  (sock->addressed ? ENTRY_ADDRESSED : 0) | (sock->early_only ? ENTRY_EARLY_ONLY : 0) |
-	                  (sock->lets_share ? ENTRY_LETS_SHARE : 0) |
-	                  (unsigned)sock->state << ENTRY_STATE_SHIFT |
-	                  (unsigned)sock->protocol << ENTRY_PROTOCOL_SHIFT);
+	return ENTRY_KNOWN | (sock->ipv6 ? ENTRY_IPV6 : 0) | (sock->reuse ? ENTRY_REUSE : 0) |
+	       (sock->no_port ? ENTRY_NO_PORT : 0) | (sock->stream ? ENTRY_STREAM : 0) |
+	       (sock->addressed ? ENTRY_ADDRESSED : 0) | (sock->early_only ? ENTRY_EARLY_ONLY : 0) |
+	       (sock->lets_share ? ENTRY_LETS_SHARE : 0) |
+	       (sock->ranged ? ENTRY_RANGED : 0) | (unsigned)sock->state << ENTRY_STATE_SHIFT |
+	       (unsigned)sock->protocol << ENTRY_PROTOCOL_SHIFT;
 }
 
-static void entry_unpack(struct sock *sock, uint16_t entry)
+static void entry_unpack(struct sock *sock, uint32_t entry)
 {
 	sock->protocol = (uint8_t)(entry >> ENTRY_PROTOCOL_SHIFT & PROTOCOL_ANY);
 	sock->ipv6 = entry & ENTRY_IPV6;
@@ -81,6 +82,7 @@ static void entry_unpack(struct sock *sock, uint16_t entry)
 	sock->addressed = entry & ENTRY_ADDRESSED;
 	sock->early_only = entry & ENTRY_EARLY_ONLY;
 	sock->lets_share = entry & ENTRY_LETS_SHARE;
+	sock->ranged = entry & ENTRY_RANGED;
 	sock->state = (enum sock_state)(entry >> ENTRY_STATE_SHIFT & ENTRY_STATE_MASK);
 }
 
@@ -161,7 +163,7 @@ static void ask(int fd, struct sock *sock)
 
 bool sock_know(int fd, struct sock *sock)
 {
-	uint16_t entry = entry_of(fd);
+	uint32_t entry = entry_of(fd);
 
 	if (entry) {
 		entry_unpack(sock, entry);
@@ -177,7 +179,7 @@ bool sock_know(int fd, struct sock *sock)
 
 bool sock_is_other(int fd)
 {
-	uint16_t entry = entry_of(fd);
+	uint32_t entry = entry_of(fd);
 
 	return entry && !(entry >> ENTRY_PROTOCOL_SHIFT & PROTOCOL_ANY);
 }
@@ -252,6 +254,9 @@ void sock_copied(int fd, int to)
 	if (fd == to)
 		return;
 	held_release(to);
+	/* An option that is set through one is not seen at the other. */
+	if (entry_of(fd))
+		entry_write(fd, entry_of(fd) | ENTRY_REUSE);
 	if (state == SOCK_SETTLED || state == SOCK_DECIDED)
 		sock_forget(to);
 	else
@@ -263,7 +268,7 @@ void sock_disconnected(int fd)
 	enum sock_state state = state_of(fd);
 
 	if (state != SOCK_UNBOUND && state != SOCK_DEFERRED)
-		entry_write(fd, (uint16_t)(entry_of(fd) & ~(ENTRY_STATE_MASK << ENTRY_STATE_SHIFT)));
+		entry_write(fd, (entry_of(fd) & ~(ENTRY_STATE_MASK << ENTRY_STATE_SHIFT)));
 }
 
 /* An option's value as the kernel reads it: an int, or what there is of one byte. */
@@ -280,12 +285,12 @@ static bool option_is_on(const void *value, socklen_t len)
 
 void sock_option_set(int fd, int level, int option, const void *value, socklen_t len)
 {
-	uint16_t entry = entry_of(fd), bit = 0;
+	uint32_t entry = entry_of(fd), bit = 0;
 
 	if (!entry)
 		return;
 	if (level == SOL_SOCKET && option == SO_REUSEADDR)
-		entry_write(fd, (uint16_t)((entry | ENTRY_REUSE) & ~ENTRY_LETS_SHARE));
+		entry_write(fd, ((entry | ENTRY_REUSE) & ~ENTRY_LETS_SHARE));
 	else if (level == SOL_SOCKET && option == SO_REUSEPORT)
 		entry_write(fd, entry | ENTRY_REUSE);
 	else if (level == IPPROTO_IPV6 && option == IPV6_ADDRFORM)
@@ -295,7 +300,7 @@ void sock_option_set(int fd, int level, int option, const void *value, socklen_t
 	else if (level == IPPROTO_IP && option == IP_LOCAL_PORT_RANGE)
 		entry_write(fd, entry | ENTRY_EARLY_ONLY);
 	if (bit)
-		entry_write(fd, (uint16_t)(option_is_on(value, len) ? entry | bit : entry & ~bit));
+		entry_write(fd, (option_is_on(value, len) ? entry | bit : entry & ~bit));
 }
 
 /* CMSG_NXTHDR of a read-only message; the kernel wrote these headers, so they are well formed. */

@@ -34,6 +34,7 @@ struct sock {
 	bool ipv6;
 	bool reuse;            /* SO_REUSEADDR or SO_REUSEPORT may be on */
 	bool lets_share;       /* SO_REUSEADDR is on, and portshim switched it on */
+	bool ranged;           /* a late range is set */
 	bool no_port;          /* the program set IP_BIND_ADDRESS_NO_PORT */
 	bool addressed;        /* bound to an address without a port, by whomever */
 	bool early_only;       /* IP_LOCAL_PORT_RANGE is not ours to set: the program did, or the socket came from elsewhere,

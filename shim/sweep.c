@@ -39,12 +39,12 @@ static bool source_covers(const struct ip_addr *source, const struct ip_addr *lo
 	       (source->family == local->family && source->hi == local->hi && source->lo == local->lo);
 }
 
-/* A socket of the peer's has the port. A connection in TIME_WAIT is taken over by an early bind of a port that is
- * shared; a late one must wait a while; an exclusive bind does not get the port. */
+/* A socket of the peer's has the port. A connection in TIME_WAIT is taken over by an early bind of a port that is shared, if
+ * there are timestamps; a late one must wait a while; an exclusive bind does not get the port. */
 static void mark(struct sweep *sweep, const struct peer *peer, const struct asked *socket)
 {
 	uint16_t port = socket->local.port;
-	bool over = socket->state == TCP_TIME_WAIT && peer->to.addr.family;
+	bool over = socket->state == TCP_TIME_WAIT && peer->to.addr.family && !sweep->kernel->no_timestamps;
 	uint32_t block[BUCKET_BLOCKS], n;
 
 	if (over && !kernel_takes_late(sweep->kernel, port))

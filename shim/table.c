@@ -343,6 +343,17 @@ void table_doubt(void)
 	atomic_store_explicit(&doubt, true, memory_order_relaxed);
 }
 
+void table_check_home(int fd)
+{
+	static _Atomic uint64_t home;
+	uint64_t here = netns_of(fd), seen = 0;
+
+	if (!here || atomic_compare_exchange_strong(&home, &seen, here) || seen == here)
+		return;
+	kernel_forgo_late();
+	table_doubt();
+}
+
 struct table *table_made(void)
 {
 	return atomic_load_explicit(&current, memory_order_acquire);

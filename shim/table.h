@@ -156,6 +156,10 @@ struct table *table_get(const struct policy *policy, int fd, bool foreign);
 /* From here on sockets of this process may be of several network namespaces. */
 void table_doubt(void);
 
+/* `fd` is a socket that this process made. If it is in another network namespace than those before fork() or clone() were,
+ * nothing that is known of that one holds any more: neither the table nor the kernel's settings. */
+void table_check_home(int fd);
+
 /* The table that table_get() returned first, or NULL. */
 struct table *table_made(void);
 

@@ -1,12 +1,18 @@
 /* try.c - trying the ports of a rule, each in its way, until one is the socket's. */
 #define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "ask.h"
 #include "attempt.h"
 #include "choice.h"
 #include "held.h"
+#include "owner.h"
 #include "report.h"
 #include "rules.h"
 #include "session.h"
+
+#define YIELDS 4
 
 /* --- what is to be bound -------------------------------------------------------------------------------- */
 
@@ -100,12 +106,16 @@ void find_table(struct attempt *a)
 	const struct ip_addr source = name_address(&a->local);
 	bool shares;
 
+	if (!a->sock.early_only && owner_is_new())
+		table_check_home(a->act->fd);
 	a->table = table_get(&session->policy, a->act->fd, a->sock.early_only);
 	if (!a->table)
 		return;
 	shares = can_share(a) && (can_be_late(a) || table_is_shared(a->table));
 	a->number = rules_number(a->table, a->rule);
 	peer_make(&a->peer, a->table, a->sock.protocol, shares ? &a->question.destination : NULL, &source);
+	if (shares)
+		peer_scope(&a->peer, a->table, name_scope(a->act->addr, a->act->len));
 }
 
 /* Makes the program's call on a socket that has its port, or is to get it there. The lease is kept by the descriptor before,
@@ -168,37 +178,76 @@ static bool shed_port(struct attempt *a)
 	return bind_release(act->fd, &a->sock) == 0;
 }
 
-/* The concrete address that the connection will leave from. */
-static bool find_source(struct attempt *a)
+/* The concrete address that the connection will leave from. 0 or -errno. */
+static int find_source(struct attempt *a)
 {
 	const struct act *act = a->act;
 
 	if (!a->source.family)
 		a->source = name_address(&a->local);
-	return a->source.family || source_of(act->fd, act->addr, act->len, &a->source) == 0;
+	return a->source.family ? 0 : source_of(act->fd, act->addr, act->len, &a->source);
 }
 
 static int interface_of(const struct act *act)
 {
-	union name name;
+	uint32_t scope = name_scope(act->addr, act->len);
 
-	name_copy(&name, act->addr, act->len);
-	return name.any.sa_family == AF_INET6 && name.v6.sin6_scope_id ? (int)name.v6.sin6_scope_id :
-	                                                                 bind_interface_of(act->fd);
+	return scope ? (int)scope : bind_interface_of(act->fd);
 }
 
-/* Whether nobody has a connection from this port to the destination. Between this answer and connect() no other process goes
- * for one: the claim in the table is ours. */
-static bool tuple_is_free(struct attempt *a, uint16_t port)
+/* Whether another process is about to take the same 4-tuple by another cell: a socket that is bound to the address and one that
+ * is not have different peers. Each claims before it looks. */
+static bool is_claimed_otherwise(const struct attempt *a, uint16_t port)
 {
+	struct peer other;
+
+	peer_make(&other, a->table, a->sock.protocol, &a->question.destination, a->peer.source.family ? NULL : &a->source);
+	peer_scope(&other, a->table, a->peer.scope);
+	return lease_state(a->table, &other, port, NULL) == CELL_CLAIMED;
+}
+
+/* Whether a living process has the port as a whole, though its socket would let others in: the program set SO_REUSEADDR. */
+static bool is_exclusive(const struct attempt *a, uint16_t port)
+{
+	struct peer whole;
+	uint64_t owner;
+	enum cell_state state;
+
+	peer_make(&whole, a->table, a->sock.protocol, NULL, NULL);
+	state = lease_state(a->table, &whole, port, &owner);
+	return (state == CELL_CLAIMED || state == CELL_HELD) && owner_life(a->table, owner) != OWNER_DEAD;
+}
+
+/* 0: nobody has a connection from this port to the destination, and between this answer and connect() no other process goes
+ * for one: the claim in the table is ours. -EADDRINUSE: somebody has, or may have. Else the destination cannot be reached. */
+static int tuple_check(struct attempt *a, uint16_t port)
+{
+	int error = find_source(a);
 	enum tuple tuple;
 
-	if (!find_source(a))
-		return false;
+	if (error == -ENETUNREACH || error == -EHOSTUNREACH)
+		return error;
+	if (error || is_exclusive(a, port))
+		return -EADDRINUSE;
 	atomic_fetch_add_explicit(&a->table->asked, 1, memory_order_relaxed);
 	tuple = ask_tuple(&(struct endpoint){ .addr = a->source, .port = port }, &a->question.destination,
 	                  interface_of(a->act));
-	return tuple == TUPLE_FREE || tuple == TUPLE_TIME_WAIT;
+	if (tuple != TUPLE_FREE && (tuple != TUPLE_TIME_WAIT || kernel_known()->no_timestamps))
+		return -EADDRINUSE;
+	return is_claimed_otherwise(a, port) ? -EADDRINUSE : 0;
+}
+
+/* Over others. Who has the port may be between his bind() and letting others in; a listener never lets anybody. */
+static int bind_over(const struct attempt *a)
+{
+	int error = -EADDRINUSE;
+
+	for (int i = 0; i < YIELDS && error == -EADDRINUSE; i++) {
+		if (i > 0)
+			syscall(SYS_sched_yield);
+		error = bind_shared(a->act->fd, &a->sock, &a->local);
+	}
+	return error;
 }
 
 /* Exclusively at first: that succeeds where nobody has the port, and so no connection can be in the way. Only where
@@ -210,10 +259,12 @@ static int bind_candidate(struct attempt *a, const struct candidate *c, bool *sh
 	*shared = false;
 	if (!c->lease.cell || !a->peer.to.addr.family || !table_is_shared(a->table))
 		return error;
-	if (!error)
+	if (!error) {
 		bind_let_share(fd);
-	if (error == -EADDRINUSE && tuple_is_free(a, c->lo)) {
-		error = bind_shared(fd, &a->sock, &a->local);
+	} else if (error == -EADDRINUSE) {
+		error = tuple_check(a, c->lo);
+		if (!error)
+			error = bind_over(a);
 		*shared = !error;
 	}
 	if (!error) {
@@ -273,6 +324,7 @@ static bool try_late(struct attempt *a, struct candidate *c, enum outcome *outco
 		*result = other_error(a, error);
 		return true;
 	}
+	a->sock.ranged = true;
 	settle(a, SOCK_TRIED);
 	*result = finish_with(a, c);
 	if (*result >= 0 || errno != EADDRNOTAVAIL) {

@@ -66,7 +66,7 @@ pid_t crowd_serve(int first, int last, enum ending ending)
 	for (int i = 0; i < n; i++) {
 		struct epoll_event event = { .events = EPOLLIN };
 
-		event.data.fd = listener[i] = server_tcp("127.0.0.1", first + i);
+		event.data.fd = listener[i] = server_tcp("0.0.0.0", first + i);
 		cr_assert(listen(listener[i], 4096) == 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, listener[i], &event) == 0);
 	}
 	pid = fork();

@@ -12,7 +12,7 @@ enum ending {
 	CLIENT_CLOSES,  /* the server follows: TIME_WAIT is the client's */
 };
 
-/* Serves ports `first` to `last` of 127.0.0.1 until crowd_end(). */
+/* Serves ports `first` to `last` of all addresses of IPv4 until crowd_end(). */
 pid_t crowd_serve(int first, int last, enum ending ending);
 void crowd_end(pid_t server);
 

@@ -341,6 +341,10 @@ static int step_rare(const char *verb, int fd, long *result)
 		*result = without_late();
 	else if (strcmp(verb, "without-open") == 0)
 		*result = without_open();
+	else if (strcmp(verb, "clone-network") == 0)
+		*result = clone_network();
+	else if (strcmp(verb, "no-new-privileges") == 0)
+		*result = no_new_privileges();
 	else if (strcmp(verb, "keeper") == 0)
 		*result = leave_keeper();
 	else if (strcmp(verb, "rawclose") == 0)
@@ -378,6 +382,8 @@ static void do_step(const char *argument)
 		word[words++] = next;
 	if (words == 0)
 		return;
+	if (strcmp(word[0], "clone-network") == 0)
+		fflush(stdout);
 	if (strcmp(word[0], "socket") == 0) {
 		result = slot[number(1) % SLOTS] = make_socket(given(2));
 		print_result(argument, result < 0 ? -1 : 0);
@@ -406,6 +412,13 @@ static void do_step(const char *argument)
 		print_result(argument, chroot(given(1)));
 	} else if (strcmp(word[0], "setuid") == 0) {
 		print_result(argument, setuid((uid_t)number(1)));
+	} else if (strcmp(word[0], "worker") == 0) {
+		/* The child does all that follows; then we do, too. */
+		int status;
+
+		fflush(stdout);
+		if (fork() != 0)
+			wait(&status);
 	} else if (step_rare(word[0], fd_of(1), &result)) {
 		print_result(argument, result);
 	} else if (step_descriptor(word[0], fd_of(1), &result) || step_network(word[0], fd_of(1), &result)) {

@@ -16,6 +16,25 @@ TestSuite(lease, .timeout = 120);
 
 /* --- steps ------------------------------------------------------------------------------------------- */
 
+/* fe80::1 on one link is not fe80::1 on another. */
+Test(lease, link_local_destinations_have_a_scope)
+{
+	const struct endpoint to = { .addr = { .hi = UINT64_C(0xfe80) << 48, .lo = 1, .family = FAMILY_IPV6 }, .port = 443 };
+	struct table *table = table_in_memory();
+	struct peer peer[3];
+	struct lease lease;
+	uint16_t first;
+
+	for (uint32_t i = 0; i < 3; i++) {
+		peer_make(&peer[i], table, PROTOCOL_TCP, &to, NULL);
+		peer_scope(&peer[i], table, i);
+		cr_assert_eq(lease_claim(table, &peer[i], 20000, 1, &lease), CLAIM_MADE);
+		cr_expect_eq(lease_claim(table, &peer[i], 20000, 1, &lease), CLAIM_BUSY);
+		cr_assert(block_name(table, (uint32_t)block_find(table, &peer[i], 20000), &peer[i], &first));
+		cr_expect_eq(peer[i].scope, i);
+	}
+}
+
 Test(lease, a_claim)
 {
 	struct table *table = table_in_memory();
