@@ -155,6 +155,17 @@ static int clone_network(void)
 	return pid < 0 ? -1 : result;
 }
 
+/* Until the other side has ended the connection. */
+static int drain(int fd)
+{
+	char bytes[64];
+	ssize_t n;
+
+	while ((n = read(fd, bytes, sizeof(bytes))) > 0)
+		;
+	return (int)n;
+}
+
 static int no_new_privileges(void)
 {
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
