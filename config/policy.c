@@ -44,6 +44,7 @@ static uint64_t identify(const struct rule *rule)
 	uint64_t id = mix(UINT64_C(0xcbf29ce484222325), rule->name, strlen(rule->name));
 
 	id = mix(id, &choose, 1);
+	id = mix(id, &rule->protocols, 1);
 	id = mix(id, &rule->cooldown_ms, sizeof(rule->cooldown_ms));
 	for (uint32_t i = 0; i < rule->ports.intervals; i++) {
 		const struct port_interval *interval = &rule->ports.interval[i];

@@ -54,7 +54,7 @@ struct id_list { const uint32_t *item; uint32_t n; };
 struct rule {
 	const char *name;
 	int line;                    /* of its section header */
-	uint64_t id;                 /* hash of name, ports, algorithm and cooldown: the same rule in every process; not 0 */
+	uint64_t id;                 /* hash of name, protocols, ports, algorithm and cooldown: the same rule in every process; not 0 */
 	/* what must hold of the process */
 	struct string_list program, command, cgroup;
 	struct string_list env;      /* "NAME=glob"; like every list: one that holds is enough */

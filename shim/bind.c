@@ -361,7 +361,7 @@ static void copy_route(int fd, int scratch)
 int source_of(int fd, const struct sockaddr *addr, socklen_t len, struct ip_addr *source)
 {
 	int scratch = scratch_socket(addr->sa_family), error = 0;
-	union name name;
+	union name name = { .any = { 0 } };
 
 	if (scratch < 0)
 		return -errno;

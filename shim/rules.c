@@ -31,7 +31,7 @@ void rules_count(struct table *table, uint32_t number, enum rule_counter counter
 
 void rules_name(const struct table_rule *entry, char name[RULE_NAME_SIZE])
 {
-	for (uint32_t i = 0; i < RULE_NAME_SIZE / 8; i++) {
+	for (size_t i = 0; i < RULE_NAME_SIZE / 8; i++) {
 		uint64_t word = atomic_load_explicit(&entry->name[i], memory_order_relaxed);
 
 		memcpy(name + i * 8, &word, 8);
@@ -45,7 +45,7 @@ static void name_write(struct table_rule *entry, const char *name)
 	size_t length = strlen(name);
 
 	memcpy(bytes, name, length < sizeof(bytes) ? length : sizeof(bytes) - 1);
-	for (uint32_t i = 0; i < RULE_NAME_SIZE / 8; i++) {
+	for (size_t i = 0; i < RULE_NAME_SIZE / 8; i++) {
 		uint64_t word;
 
 		memcpy(&word, bytes + i * 8, 8);
