@@ -18,6 +18,7 @@ struct attempt {
 	struct question question;
 	union name local;      /* what is bound on the early way; its port is set for each candidate */
 	struct ip_addr source; /* the address that the connection leaves from; family 0: not known yet */
+	bool takes_over;       /* the 4-tuple is in TIME_WAIT */
 	bool source_seen;      /* EADDRNOTAVAIL was found to mean "port taken" */
 	bool address_lost;     /* a bind() that failed has taken the address off the socket again */
 	bool self_known, self; /* whether the destination is on this machine */

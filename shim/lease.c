@@ -16,6 +16,7 @@
 #define NAME_MASK ((UINT64_C(1) << 48) - 1) /* of a tag */
 #define TAG_MARK (UINT64_C(1) << 63)        /* a block that is being renamed: its name stands below, a nonce between */
 #define TRIES 3
+#define STRICT (600 * SECOND)
 
 _Static_assert(TABLE_RULES == 1u << RULE_BITS && STATE_SHIFT == OWNER_BITS + 16, "bits of a cell");
 
@@ -57,6 +58,22 @@ void peer_scope(struct peer *peer, const struct table *table, uint32_t scope)
 		return;
 	peer->scope = (uint8_t)scope;
 	peer->id = peer_hash(table, peer);
+}
+
+void peer_set_strict(struct table *table, const struct peer *peer)
+{
+	struct table_sweep *slot = &table->strict[peer->id % TABLE_SWEEPS];
+
+	atomic_store_explicit(&slot->peer, peer->id, memory_order_relaxed);
+	atomic_store_explicit(&slot->again, clock_now() + STRICT, memory_order_relaxed);
+}
+
+bool peer_is_strict(const struct table *table, const struct peer *peer)
+{
+	const struct table_sweep *slot = &table->strict[peer->id % TABLE_SWEEPS];
+
+	return atomic_load_explicit(&slot->peer, memory_order_relaxed) == peer->id &&
+	       atomic_load_explicit(&slot->again, memory_order_relaxed) > clock_now();
 }
 
 unsigned int peer_space(uint8_t protocol)

@@ -20,6 +20,10 @@ void peer_make(struct peer *peer, const struct table *table, uint8_t protocol, c
 /* Link-local destinations are others on each interface. */
 void peer_scope(struct peer *peer, const struct table *table, uint32_t scope);
 
+/* Notes that a connection to the peer in TIME_WAIT could not be taken over (it has no timestamps); holds for ten minutes. */
+void peer_set_strict(struct table *table, const struct peer *peer);
+bool peer_is_strict(const struct table *table, const struct peer *peer);
+
 /* TCP, UDP, others: index of table->used. */
 unsigned int peer_space(uint8_t protocol);
 

@@ -232,8 +232,11 @@ void sock_forget_range(unsigned int first, unsigned int last)
 
 	if (last > (unsigned int)end)
 		last = (unsigned int)end;
+	/* Leases stay until the number is another socket's: a child of vfork() that closes all that it inherited is no end
+	 * of its parent's connections. */
 	for (unsigned int fd = first; fd <= last; fd++)
-		sock_forget((int)fd);
+		if (entry_of((int)fd))
+			entry_write((int)fd, 0);
 }
 
 void sock_born(int fd, int domain, int type, int protocol)

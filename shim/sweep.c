@@ -44,7 +44,8 @@ static bool source_covers(const struct ip_addr *source, const struct ip_addr *lo
 static void mark(struct sweep *sweep, const struct peer *peer, const struct asked *socket)
 {
 	uint16_t port = socket->local.port;
-	bool over = socket->state == TCP_TIME_WAIT && peer->to.addr.family && !sweep->kernel->no_timestamps;
+	bool over = socket->state == TCP_TIME_WAIT && peer->to.addr.family && !sweep->kernel->no_timestamps &&
+	            !peer_is_strict(sweep->table, peer);
 	uint32_t block[BUCKET_BLOCKS], n;
 
 	if (over && !kernel_takes_late(sweep->kernel, port))

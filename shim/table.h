@@ -118,6 +118,7 @@ struct table {
 	word64 asked, swept; /* exact questions to the kernel; sweeps */
 	alignas(64) word32 namespaces[TABLE_NAMESPACES]; /* inodes of pid namespaces; [0] is none */
 	alignas(64) struct table_sweep sweep[TABLE_SWEEPS];
+	struct table_sweep strict[TABLE_SWEEPS]; /* peers that no connection in TIME_WAIT can be taken over from, until then */
 	alignas(64) word64 tag[TABLE_BLOCKS];
 	alignas(64) word64 busy[TABLE_BLOCKS];
 	struct table_name name[TABLE_BLOCKS];

@@ -158,10 +158,13 @@ static ssize_t early_success(struct attempt *a, struct candidate *c, bool shared
 	} else {
 		result = finish_with(a, c);
 	}
-	if (shared && result < 0 && errno == EADDRNOTAVAIL)
+	if (shared && result < 0 && errno == EADDRNOTAVAIL) {
 		came_to_nothing(a);
-	else
+		if (a->takes_over)
+			peer_set_strict(a->table, &a->peer);
+	} else {
 		given(a, c);
+	}
 	return result;
 }
 
@@ -232,7 +235,9 @@ static int tuple_check(struct attempt *a, uint16_t port)
 	atomic_fetch_add_explicit(&a->table->asked, 1, memory_order_relaxed);
 	tuple = ask_tuple(&(struct endpoint){ .addr = a->source, .port = port }, &a->question.destination,
 	                  interface_of(a->act));
-	if (tuple != TUPLE_FREE && (tuple != TUPLE_TIME_WAIT || kernel_known()->no_timestamps))
+	a->takes_over = tuple == TUPLE_TIME_WAIT;
+	if (tuple != TUPLE_FREE &&
+	    (!a->takes_over || kernel_known()->no_timestamps || peer_is_strict(a->table, &a->peer)))
 		return -EADDRINUSE;
 	return is_claimed_otherwise(a, port) ? -EADDRINUSE : 0;
 }

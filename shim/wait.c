@@ -37,8 +37,7 @@ int wait_a_little(struct wait *wait)
 		return -ETIMEDOUT;
 	if (pause > wait->until - at)
 		pause = wait->until - at;
-	if (wait->pause < LONGEST_PAUSE)
-		wait->pause *= 2;
+	wait->pause = wait->pause * 2 < LONGEST_PAUSE ? wait->pause * 2 : LONGEST_PAUSE;
 	t.tv_sec = (time_t)(pause / SECOND);
 	t.tv_nsec = (long)(pause % SECOND);
 	return nanosleep(&t, NULL) < 0 ? -errno : 0;

@@ -98,6 +98,13 @@ static int made_far(int (*make)(const char *address, int port), const char *addr
 	return fd;
 }
 
+void far_do(void (*what)(void))
+{
+	cr_assert(setns(far_space, CLONE_NEWNET) == 0);
+	what();
+	cr_assert(setns(near_space, CLONE_NEWNET) == 0);
+}
+
 int far_tcp(const char *address, int port)
 {
 	return made_far(server_tcp, address, port);

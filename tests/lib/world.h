@@ -27,6 +27,8 @@ void wire_lay(void);
 /* As server_tcp() and server_udp(), on the far host. */
 int far_tcp(const char *address, int port);
 int far_udp(const char *address, int port);
+/* Anything else there. */
+void far_do(void (*what)(void));
 
 /* --- servers within the test --- */
 

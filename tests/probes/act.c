@@ -359,6 +359,8 @@ static int step_rare(const char *verb, int fd, long *result)
 		*result = (slot[to] = through_pidfd(fd)) < 0 ? -1 : 0;
 	else if (strcmp(verb, "vforkdup") == 0)
 		*result = copy_in_vfork_child(fd, slot[to]);
+	else if (strcmp(verb, "vforkclose") == 0)
+		*result = close_in_vfork_child();
 	else if (strcmp(verb, "childunspec") == 0)
 		*result = disconnect_in_child(fd);
 	else if (strcmp(verb, "sendmmsg2") == 0)

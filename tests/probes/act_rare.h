@@ -114,6 +114,19 @@ static int copy_in_vfork_child(int from, int to)
 	return pid < 0 || waitpid(pid, &status, 0) != pid ? -1 : 0;
 }
 
+/* As posix_spawn(3) is used to: the child closes what is not for the program that it is to become. */
+static int close_in_vfork_child(void)
+{
+	pid_t pid = vfork();
+	int status;
+
+	if (pid == 0) {
+		close_range(3, ~0u, 0);
+		_exit(0);
+	}
+	return pid < 0 || waitpid(pid, &status, 0) != pid ? -1 : 0;
+}
+
 /* Disconnects in a child: the socket is the parent's as well. */
 static int disconnect_in_child(int fd)
 {

@@ -194,6 +194,7 @@ static void line_of(const struct run *run, const char *words[3])
 	cr_assert(found, "no line with %s, %s and %s in\n%s", words[0], words[1], words[2], run->out);
 }
 
+/* A child that closes what it inherited changes nothing. */
 Test(choose, status_shows_who_has_what)
 {
 	static struct run holder, status;
@@ -203,14 +204,14 @@ Test(choose, status_shows_who_has_what)
 
 	holder = (struct run){ .policy = "[rule erp]\nports = 20000-20009\nchoose = sequential\n" };
 	run_start_steps(&holder, "socket 0 tcp4", "connect 0 127.0.0.1 5000", "socket 1 udp4", "bind 1 127.0.0.1 0", "socket 2 tcp4",
-	                "bind 2 127.0.0.1 20007", "listen 2", "pause", NULL);
+	                "bind 2 127.0.0.1 20007", "listen 2", "vforkclose", "pause", NULL);
 	run_until_paused(&holder);
 	snprintf(pid, sizeof(pid), " %d ", holder.pid);
 	status = (struct run){ .bare = true };
 	run_program(&status, argv);
 	cr_assert(exited(&status, 0), "%s", status.err);
 	cr_assert_str_empty(status.err);
-	line_of(&status, (const char *[]){ "20000", "127.0.0.1:5000", pid });
+	line_of(&status, (const char *[]){ "held", "127.0.0.1:5000", pid });
 	line_of(&status, (const char *[]){ "udp", "held", "20001" });
 	line_of(&status, (const char *[]){ "20007", "outside", "LISTEN" });
 	run_go_on(&holder);

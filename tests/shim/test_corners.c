@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tests/lib/crowd.h"
+#include "tests/lib/world.h"
 
 #define ONE_PORT "[rule r]\nports = 20000\n"
 
@@ -85,6 +86,40 @@ Test(corners, time_wait_without_timestamps)
 	cr_assert_str_eq(result_of(&run, "connect 2 127.0.0.1 5000"), "-1 EADDRNOTAVAIL");
 	cr_assert_str_eq(result_of(&run, "name 2"), "0.0.0.0 0");
 	cr_assert_str_eq(result_of(&run, "connect 2 127.0.0.1 5001"), "0");
+}
+
+static pid_t far_server;
+
+static void serve_without_timestamps(void)
+{
+	net_set("net/ipv4/tcp_timestamps", "0");
+	far_server = crowd_serve(5000, 5000, CLIENT_CLOSES);
+}
+
+/* Of a server without timestamps this is found out by the first connection that would take another over, and by no more. */
+Test(corners, server_without_timestamps)
+{
+	static struct run run;
+	const char *argv[22] = { built("tests/probes/act") };
+	int failed = 0, n = 1;
+
+	net_own();
+	net_set("net/ipv4/ip_local_port_range", "40000 40999");
+	wire_lay();
+	far_do(serve_without_timestamps);
+	while (n < 20) {
+		argv[n++] = "socket 0 tcp4";
+		argv[n++] = "connect 0 " FAR4 " 5000";
+		argv[n++] = "close 0";
+		argv[n++] = "sleep 20";
+	}
+	run = (struct run){ .policy = "[rule r]\nports = 20000-20009\nchoose = stable\n" };
+	run_program(&run, argv);
+	crowd_end(far_server);
+	for (const char *at = run.out; (at = strstr(at, "EADDRNOTAVAIL")); at++)
+		failed++;
+	cr_assert_leq(failed, 1, "%s", run.out);
+	cr_assert_str_eq(result_of(&run, "connect 0 " FAR4 " 5000"), "0");
 }
 
 /* An option that was set through a copy of the descriptor does not make the port another's as well. */

@@ -615,15 +615,15 @@ Test(table, look)
 static const struct { const char *what; size_t here, always; } places[] = {
 #define SIZE(type, always) { "sizeof(" #type ")", sizeof(type), always }
 #define PLACE(type, field, always) { "offsetof(" #type ", " #field ")", offsetof(type, field), always }
-	SIZE(struct table, 6616960), SIZE(struct table_cell, 16), SIZE(struct table_name, 40),
+	SIZE(struct table, 6621056), SIZE(struct table_cell, 16), SIZE(struct table_name, 40),
 	SIZE(struct table_rule, 320),
 	SIZE(struct table_sweep, 16),
 	PLACE(struct table, magic, 0), PLACE(struct table, netns, 32), PLACE(struct table, key, 40),
 	PLACE(struct table, ready, 56), PLACE(struct table, asked, 64), PLACE(struct table, namespaces, 128),
-	PLACE(struct table, sweep, 1152), PLACE(struct table, tag, 5248), PLACE(struct table, busy, 38016),
-	PLACE(struct table, name, 70784), PLACE(struct table, cell, 234624), PLACE(struct table, spare, 4428928),
-	PLACE(struct table, used, 4691072), PLACE(struct table, oldest, 6263936), PLACE(struct table, eldest, 6288512),
-	PLACE(struct table, rule, 6289280),
+	PLACE(struct table, sweep, 1152), PLACE(struct table, tag, 9344), PLACE(struct table, busy, 42112),
+	PLACE(struct table, name, 74880), PLACE(struct table, cell, 238720), PLACE(struct table, spare, 4433024),
+	PLACE(struct table, used, 4695168), PLACE(struct table, oldest, 6268032), PLACE(struct table, eldest, 6292608),
+	PLACE(struct table, rule, 6293376),
 	PLACE(struct table_cell, info, 8), PLACE(struct table_name, source, 16), PLACE(struct table_name, rest, 32),
 	PLACE(struct table_rule, name, 24), PLACE(struct table_rule, interval, 80),
 	PLACE(struct table_rule, about, 148),
