@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every test below BUILD: the facts of the kernel, then the Criterion suites; says what failed, and how many.
+# Runs every test: the facts of the kernel, the Criterion suites below BUILD, the model of the table; says what failed, and
+# how many.
 # `tests/run.sh BUILD [WORD]`: only those whose path contains WORD.
 set -u
 
@@ -9,13 +10,14 @@ passed=0
 failed=0
 failures=
 
-for test in "$build"/tests/platform/* "$build"/tests/*/test_*; do
+for test in "$build"/tests/platform/* "$build"/tests/*/test_* tests/model/check.sh; do
 	case $test in *.o | *.d) continue ;; esac
 	case $test in *"$only"*) ;; *) continue ;; esac
 	[ -x "$test" ] || continue
 	echo "== ${test#"$build"/}"
 	case $test in
 	*/platform/*) timeout 120 "$test" ;;
+	*/model/*) timeout 600 "$test" ;;
 	*) timeout 900 "$test" --timeout 300 ;;
 	esac
 	status=$?

@@ -6,6 +6,7 @@
 #   stories/   programs from Debian's packages, end to end          (Criterion)
 #   bench/     what it costs: `make bench`
 #   platform/  what we rely on of the kernel and libc, as programs
+#   model/     the protocol of the table, every interleaving of it (spin)
 #   lib/       what the Criterion tests share
 
 TEST_CFLAGS := -Wno-unused-parameter

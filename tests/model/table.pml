@@ -7,6 +7,7 @@
  *
  *	tag_find, tag_is_unique, block_rename,          inlines of the same names
  *	remove_twin, block_name_one, lease_claim
+ *	lease_retry                                     lease_claim, which takes a refused cell as well
  *	lease_hold, lease_taken                         finish_claim
  *	lease_drop, lease_release                       steps of user()
  *	cell_free                                       the last step of look_at_cell
@@ -343,7 +344,7 @@ inline lease_claim()
 		IF(ok, STEP(nonce++; word[b * PORTS + p] = lease_word(CLAIMED)));
 #else
 		STEP(
-			ok = word[b * PORTS + p] == 0;
+			ok = word[b * PORTS + p] == 0 || state_of(word[b * PORTS + p]) == TAKEN;
 			IF(ok, nonce++; assert(nonce < 8); word[b * PORTS + p] = lease_word(CLAIMED))
 		);
 #endif
