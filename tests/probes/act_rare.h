@@ -36,11 +36,13 @@ static int limit_descriptors(int on)
 /* A child that has all that we have, until we end. */
 static long leave_keeper(void)
 {
-	pid_t child = fork();
+	pid_t parent = getpid(), child = fork();
 
 	if (child != 0)
 		return child < 0 ? -1 : 0;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0); /* gone before that */
 	for (;;)
 		pause();
 }
