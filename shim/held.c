@@ -22,6 +22,13 @@ void held_keep(int fd, const struct lease *lease)
 		atomic_store_explicit(entry, lease_nonce(lease) | lease->cell, memory_order_relaxed);
 }
 
+bool held_any(int fd)
+{
+	const word64 *entry = entry_of(fd);
+
+	return entry && atomic_load_explicit(entry, memory_order_relaxed) != 0;
+}
+
 struct lease held_take(int fd)
 {
 	word64 *entry = entry_of(fd);
@@ -44,11 +51,4 @@ void held_return(const struct lease *lease)
 	if (lease->cell && table)
 		lease_release(table, lease);
 	errno = saved;
-}
-
-void held_release(int fd)
-{
-	struct lease lease = held_take(fd);
-
-	held_return(&lease);
 }

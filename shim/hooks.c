@@ -296,9 +296,14 @@ int hook_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 int hook_close(int fd) EXPORT("close");
 int hook_close(int fd)
 {
-	struct lease lease = held_take(fd);
+	struct lease lease;
 	int result;
 
+	if (!held_any(fd)) {
+		sock_forget(fd);
+		return real.close(fd);
+	}
+	lease = held_take(fd);
 	sock_forget(fd);
 	result = real.close(fd);
 	held_return(&lease);

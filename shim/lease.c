@@ -28,17 +28,24 @@ static uint64_t rest_word(const struct peer *peer)
 	       (uint64_t)peer->to.addr.family << 8 | peer->source.family;
 }
 
+static uint64_t scramble(uint64_t x)
+{
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
+/* Says where the peer's blocks are, to who has the table, and nothing to anybody else: it need not be as strong as F and G. */
 static uint64_t peer_hash(const struct table *table, const struct peer *peer)
 {
-	const uint64_t words[5] = {
-		peer->to.addr.hi, peer->to.addr.lo, peer->source.hi, peer->source.lo, rest_word(peer),
-	};
-	const uint64_t key[2] = {
-		atomic_load_explicit(&table->key[0], memory_order_relaxed),
-		atomic_load_explicit(&table->key[1], memory_order_relaxed),
-	};
+	uint64_t hash = atomic_load_explicit(&table->key[0], memory_order_relaxed);
 
-	return siphash(key, words, sizeof(words));
+	hash = scramble(hash ^ peer->to.addr.hi);
+	hash = scramble(hash ^ peer->to.addr.lo);
+	hash = scramble(hash ^ peer->source.hi);
+	hash = scramble(hash ^ peer->source.lo);
+	hash = scramble(hash ^ rest_word(peer));
+	return hash ^ atomic_load_explicit(&table->key[1], memory_order_relaxed);
 }
 
 void peer_make(struct peer *peer, const struct table *table, uint8_t protocol, const struct endpoint *to,
@@ -120,13 +127,6 @@ static uint64_t with_state(uint64_t word, enum cell_state state)
 }
 
 /* --- blocks ---------------------------------------------------------------------------------------- */
-
-static uint64_t scramble(uint64_t x)
-{
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
 
 /* The tag of a block that is not being renamed: its name, which is not 0. */
 static uint64_t tag_of(const struct peer *peer, uint16_t port)
