@@ -347,6 +347,8 @@ static int step_rare(const char *verb, int fd, long *result)
 		*result = no_new_privileges();
 	else if (strcmp(verb, "drain") == 0)
 		*result = drain(fd);
+	else if (strcmp(verb, "end") == 0)
+		*result = end_first(fd);
 	else if (strcmp(verb, "keeper") == 0)
 		*result = leave_keeper();
 	else if (strcmp(verb, "rawclose") == 0)

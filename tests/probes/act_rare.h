@@ -181,6 +181,14 @@ static int drain(int fd)
 	return (int)n;
 }
 
+/* Ends the connection from here, waits for the other side, and closes: what is left of it is in TIME_WAIT. */
+static int end_first(int fd)
+{
+	if (shutdown(fd, SHUT_WR) < 0 || drain(fd) < 0)
+		return -1;
+	return close(fd);
+}
+
 static int no_new_privileges(void)
 {
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);

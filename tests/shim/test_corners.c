@@ -78,7 +78,7 @@ Test(corners, time_wait_without_timestamps)
 	pid_t servers = own();
 
 	net_set("net/ipv4/tcp_timestamps", "0");
-	run_steps(&run, "socket 0 tcp4", "connect 0 127.0.0.1 5000", "close 0", "sleep 20", "socket 1 tcp4", "connect 1 127.0.0.1 5000",
+	run_steps(&run, "socket 0 tcp4", "connect 0 127.0.0.1 5000", "end 0", "socket 1 tcp4", "connect 1 127.0.0.1 5000",
 	          "socket 2 tcp4", "connect 2 127.0.0.1 5000", "name 2", "connect 2 127.0.0.1 5001", NULL);
 	crowd_end(servers);
 	cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 5000"), "0");
@@ -107,11 +107,10 @@ Test(corners, server_without_timestamps)
 	net_set("net/ipv4/ip_local_port_range", "40000 40999");
 	wire_lay();
 	far_do(serve_without_timestamps);
-	while (n < 20) {
+	while (n < 19) {
 		argv[n++] = "socket 0 tcp4";
 		argv[n++] = "connect 0 " FAR4 " 5000";
-		argv[n++] = "close 0";
-		argv[n++] = "sleep 20";
+		argv[n++] = "end 0";
 	}
 	run = (struct run){ .policy = "[rule r]\nports = 20000-20009\nchoose = stable\n" };
 	run_program(&run, argv);
@@ -160,7 +159,7 @@ Test(corners, workers_in_a_sandbox)
 	struct run run = { .policy = ONE_PORT };
 	pid_t servers = own();
 
-	run_steps(&run, "no-new-privileges", "worker", "sleep 10", "socket 0 udp4", "bind 0 0.0.0.0 0", NULL);
+	run_steps(&run, "no-new-privileges", "worker", "socket 0 udp4", "bind 0 0.0.0.0 0", NULL);
 	crowd_end(servers);
 	cr_assert(exited(&run, 0));
 	cr_assert_str_eq(result_of(&run, "bind 0 0.0.0.0 0"), "0");
