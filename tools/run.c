@@ -16,6 +16,7 @@
 #include "tools/library.h"
 #include "tools/message.h"
 #include "tools/policy_file.h"
+#include "tools/prune.h"
 #include "tools/reach.h"
 
 /* As env(1): what tells a failure of ours from the program's own exit code. */
@@ -184,5 +185,6 @@ int run_main(int argc, char **argv)
 		return start_failed(&reach, options.command[0], reach.error);
 	if (!variables_prepare(&options) || !library_preload(library) || !library_prove(library))
 		return RUN_FAILED;
+	prune_tables();
 	return start(&reach, options.command);
 }
