@@ -1,12 +1,14 @@
 /* facts.c - what a rule may ask of the process, as exec(2) left it and as /proc tells it. */
 #include "facts.h"
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
 
 #include "locate.h"
+#include "text.h"
 
 #define KEPT_HERE 32768
 #define PATH_ROOM 4096
@@ -176,10 +178,27 @@ static void drop_deleted(char *path, size_t length)
 		path[length - n] = '\0';
 }
 
-static const char *read_executable(struct arena *arena)
+#define NAME_ROOM 40
+
+/* "/proc/PID/FILE", of this process for 0. */
+static const char *proc_name(char name[NAME_ROOM], uint32_t pid, const char *file)
 {
-	char *path = arena_alloc(arena, PATH_ROOM);
-	ssize_t length = path ? readlink("/proc/self/exe", path, PATH_ROOM - 1) : -1;
+	struct text text = { .at = name, .size = NAME_ROOM };
+
+	text_add(&text, "/proc/");
+	if (pid)
+		text_add_number(&text, pid);
+	else
+		text_add(&text, "self");
+	text_add(&text, "/");
+	text_add(&text, file);
+	return name;
+}
+
+static const char *read_executable(struct arena *arena, uint32_t pid)
+{
+	char name[NAME_ROOM], *path = arena_alloc(arena, PATH_ROOM);
+	ssize_t length = path ? readlink(proc_name(name, pid, "exe"), path, PATH_ROOM - 1) : -1;
 
 	if (length <= 0)
 		return "";
@@ -188,11 +207,12 @@ static const char *read_executable(struct arena *arena)
 }
 
 /* Lines "ID:CONTROLLERS:PATH" (cgroups(7)) to paths one after the other. */
-static const char *read_cgroup(struct arena *arena)
+static const char *read_cgroup(struct arena *arena, uint32_t pid)
 {
+	char name[NAME_ROOM];
 	size_t length;
 	int error;
-	char *words = locate_read(arena, "/proc/self/cgroup", &length, &error);
+	char *words = locate_read(arena, proc_name(name, pid, "cgroup"), &length, &error);
 	char *paths = words ? arena_alloc(arena, length + 2) : NULL, *to = paths;
 
 	while (paths && *words) {
@@ -216,26 +236,66 @@ void facts_read(struct facts *facts, struct arena *arena)
 	const struct kept *now = what_is_kept();
 
 	*facts = (struct facts){
-		.executable = read_executable(arena),
+		.executable = read_executable(arena, 0),
 		.started_as = now->started_as,
 		.command = now->command,
 		.environment = now->environment,
-		.cgroup = read_cgroup(arena),
+		.cgroup = read_cgroup(arena, 0),
 		.secure = getauxval(AT_SECURE) != 0,
 	};
 	if (facts->secure)
 		facts->environment = "\0"; /* the user's, and no ground for a decision */
 }
 
-const char *facts_variable(const char *name)
+/* AT_SECURE in the vector that the kernel gave it. */
+static bool was_secure(struct arena *arena, uint32_t pid)
+{
+	char name[NAME_ROOM];
+	size_t length = 0;
+	int error;
+	const char *vector = locate_read(arena, proc_name(name, pid, "auxv"), &length, &error);
+	unsigned long item[2];
+
+	for (size_t at = 0; vector && at + sizeof(item) <= length; at += sizeof(item)) {
+		memcpy(item, vector + at, sizeof(item));
+		if (item[0] == AT_SECURE)
+			return item[1] != 0;
+	}
+	return false;
+}
+
+int facts_of(struct facts *facts, struct arena *arena, uint32_t pid)
+{
+	char name[NAME_ROOM];
+	size_t length;
+	int error = 0;
+	const char *started_as = locate_read(arena, proc_name(name, pid, "cmdline"), &length, &error);
+
+	*facts = (struct facts){ .started_as = started_as, .environment = "\0", .cgroup = "\0" };
+	if (!started_as || !locate_read(arena, proc_name(name, pid, "environ"), &length, &error))
+		return error;
+	facts->executable = read_executable(arena, pid);
+	facts->command = read_strings(arena, proc_name(name, pid, "cmdline"), ' ');
+	facts->cgroup = read_cgroup(arena, pid);
+	facts->secure = was_secure(arena, pid);
+	if (!facts->secure)
+		facts->environment = read_strings(arena, proc_name(name, pid, "environ"), '\0');
+	return facts->command && facts->environment ? 0 : -ENOMEM;
+}
+
+const char *facts_variable_in(const struct facts *facts, const char *name)
 {
 	size_t length = strlen(name);
-	const char *at;
 
-	if (getauxval(AT_SECURE))
-		return NULL;
-	for (at = what_is_kept()->environment; *at; at += strlen(at) + 1)
+	for (const char *at = facts->environment; *at; at += strlen(at) + 1)
 		if (strncmp(at, name, length) == 0 && at[length] == '=')
 			return at + length + 1;
 	return NULL;
+}
+
+const char *facts_variable(const char *name)
+{
+	const struct facts facts = { .environment = what_is_kept()->environment };
+
+	return getauxval(AT_SECURE) ? NULL : facts_variable_in(&facts, name);
 }

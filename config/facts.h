@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "arena.h"
@@ -35,6 +36,13 @@ void facts_keep(int argc, char *const argv[], char *const envp[]);
 /* The facts of this process, from what facts_keep() kept and from /proc; strings live in `arena`. Any number
  * of threads may ask. What /proc does not tell is "". Async-signal-safe. */
 void facts_read(struct facts *facts, struct arena *arena);
+
+/* The facts of another process, as far as /proc tells: its name when it was started is taken to be its first argument. 0,
+ * or -errno where it is not there (-ENOENT) or may not be looked at (-EACCES). For the tools. */
+int facts_of(struct facts *facts, struct arena *arena, uint32_t pid);
+
+/* A variable among the facts; NULL if unset. */
+const char *facts_variable_in(const struct facts *facts, const char *name);
 
 /* The value of a variable in the environment that was kept; NULL if unset or if facts are `secure`. */
 const char *facts_variable(const char *name);

@@ -7,6 +7,7 @@
 	X(run,     "start a program with its local ports under a policy")  \
 	X(status,  "show who has which port, and how full each set is")    \
 	X(top,     "the same, live")                                       \
+	X(doctor,  "say whether a program is or would be under portshim")  \
 	X(help,    "list the subcommands, or show the usage of one")       \
 	X(version, "print the version")
 

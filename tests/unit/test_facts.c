@@ -310,3 +310,33 @@ Test(facts, no_descriptor_stays_open)
 	cr_expect_eq(dup(0), next);
 	arena_free(&arena);
 }
+
+/* Another process, as /proc shows it: here a child that waits. */
+Test(facts, of_another_process)
+{
+	int go[2];
+	pid_t child;
+	struct arena arena = { NULL };
+	struct facts facts;
+	char own[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", own, sizeof(own) - 1);
+
+	cr_assert(length > 0 && pipe(go) == 0);
+	own[length] = '\0';
+	child = fork();
+	if (child == 0) {
+		char byte;
+
+		close(go[1]);
+		_exit(read(go[0], &byte, 1) != 0);
+	}
+	cr_assert_eq(facts_of(&facts, &arena, (uint32_t)child), 0);
+	cr_expect_str_eq(facts.executable, own);
+	cr_expect_not(facts.secure);
+	cr_expect_str_eq(facts_variable_in(&facts, "PATH") ? "set" : "unset", getenv("PATH") ? "set" : "unset");
+	cr_expect_null(facts_variable_in(&facts, "PORTSHIM_NO_SUCH_VARIABLE"));
+	close(go[1]);
+	waitpid(child, NULL, 0);
+	cr_expect_eq(facts_of(&facts, &arena, (uint32_t)child), -ENOENT);
+	arena_free(&arena);
+}

@@ -1,0 +1,103 @@
+/* patient.c - what is to be known of a program before it is judged. */
+#define _GNU_SOURCE
+#include "tools/patient.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tools/sockets.h"
+#include "tools/utf8.h"
+
+static const struct facts *current;
+
+const char *patient_variable(const char *name)
+{
+	return current ? facts_variable_in(current, name) : NULL;
+}
+
+/* Whether the process has the library mapped. */
+static bool library_is_mapped(uint32_t pid)
+{
+	char path[40], *line = NULL;
+	size_t room = 0;
+	bool found = false;
+	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
+	FILE *maps = fopen(path, "re");
+	while (maps && !found && getline(&line, &room, maps) > 0)
+		found = strstr(line, "/libportshim.so") != NULL;
+	free(line);
+	if (maps)
+		fclose(maps);
+	return found;
+}
+
+int patient_of_process(struct patient *patient, uint32_t pid)
+{
+	char name[PROGRAM_SIZE];
+	*patient = (struct patient){ .pid = pid };
+	int error = facts_of(&patient->facts, &patient->arena, pid);
+	if (error)
+		return error;
+	current = &patient->facts;
+	program_name(pid, name);
+	utf8_clean(name);
+	snprintf(patient->shown, sizeof(patient->shown), "%s (process %u)", name, pid);
+	patient->loaded = library_is_mapped(pid);
+	if (patient->facts.executable[0] != '\0')
+		reach_find(&patient->reach, patient->facts.executable);
+	return 0;
+}
+
+/* The arguments, joined by blanks; behind an interpreter and its script if there is one. */
+static char *command_line(struct arena *arena, const struct reach *reach, char *const argv[])
+{
+	size_t room = strlen(reach->interpreter) + strlen(reach->path) + strlen(argv[0]) + 3;
+	for (size_t i = 1; argv[i]; i++)
+		room += strlen(argv[i]) + 1;
+	char *line = arena_alloc(arena, room), *at = line;
+	if (!line)
+		return NULL;
+	if (reach->interpreter[0] != '\0')
+		at += sprintf(at, "%s %s", reach->interpreter, reach->path);
+	else
+		at = stpcpy(at, argv[0]);
+	for (size_t i = 1; argv[i]; i++)
+		at += sprintf(at, " %s", argv[i]);
+	return line;
+}
+
+/* The file that /proc/PID/exe will show. */
+static const char *resolved(struct arena *arena, const char *path)
+{
+	char real[PATH_MAX];
+	return realpath(path, real) ? arena_copy(arena, real, strlen(real)) : path;
+}
+
+bool patient_of_command(struct patient *patient, char *const argv[])
+{
+	struct facts own;
+	*patient = (struct patient){ .pid = 0 };
+	reach_find(&patient->reach, argv[0]);
+	facts_read(&own, &patient->arena);
+	const char *program = patient->reach.interpreter[0] ? patient->reach.interpreter : patient->reach.path;
+	patient->facts = (struct facts){
+		.executable = resolved(&patient->arena, program),
+		.started_as = patient->reach.path,
+		.command = command_line(&patient->arena, &patient->reach, argv),
+		.environment = own.environment,
+		.cgroup = own.cgroup,
+	};
+	current = &patient->facts;
+	snprintf(patient->shown, sizeof(patient->shown), "%s", argv[0]);
+	utf8_clean(patient->shown);
+	return patient->facts.command && patient->facts.executable;
+}
+
+void patient_free(struct patient *patient)
+{
+	current = NULL;
+	arena_free(&patient->arena);
+}

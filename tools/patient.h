@@ -1,0 +1,32 @@
+/* patient.h - a program that `portshim doctor` looks at: one that runs, or one that would be started. */
+#ifndef PORTSHIM_TOOLS_PATIENT_H
+#define PORTSHIM_TOOLS_PATIENT_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/facts.h"
+#include "tools/reach.h"
+
+struct patient {
+	uint32_t pid;          /* 0: it is not started yet */
+	char shown[128];       /* its name, fit to be shown */
+	struct reach reach;    /* of the command; of the executable of a process */
+	struct facts facts;
+	bool loaded;           /* the library is in the process */
+	struct arena arena;
+};
+
+/* A process. 0 or -errno. */
+int patient_of_process(struct patient *patient, uint32_t pid);
+
+/* A command with its arguments, NULL behind the last, as this process would start it. False if memory is out. */
+bool patient_of_command(struct patient *patient, char *const argv[]);
+
+/* A variable of the patient's environment, of the one that was filled last (for locate_policy()). */
+const char *patient_variable(const char *name);
+
+void patient_free(struct patient *patient);
+
+#endif
