@@ -4,6 +4,7 @@
 #   shim/      small programs (probes/) run under the library       (Criterion)
 #   tools/     the command                                          (Criterion)
 #   stories/   programs from Debian's packages, end to end          (Criterion)
+#   transparency/  what a program sees, bare and under the library (Criterion)
 #   bench/     what it costs: `make bench`
 #   platform/  what we rely on of the kernel and libc, as programs
 #   model/     the protocol of the table, every interleaving of it (spin)
@@ -13,7 +14,7 @@ TEST_CFLAGS := -Wno-unused-parameter
 PROBES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/probes/*.c))
 PLATFORM := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/platform/*.c))
 SUITES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/shim/test_*.c tests/tools/test_*.c \
-                                              tests/stories/test_*.c))
+                                              tests/stories/test_*.c tests/transparency/test_*.c))
 # What the benchmark starts; all else of bench/ is the benchmark.
 BENCH_PROGRAMS := load hold idle
 BENCH_SOURCES := $(filter-out $(BENCH_PROGRAMS:%=tests/bench/%.c) tests/bench/nothing.c,$(wildcard tests/bench/*.c))
