@@ -58,7 +58,7 @@ static bool begins_anywhere(enum choose choose)
 	return choose == CHOOSE_RANDOM_INCREMENTS || choose == CHOOSE_LEAST_RECENT;
 }
 
-/* Everybody who makes the entry writes the same. Algorithms that begin anywhere begin here. */
+/* Algorithms that begin anywhere begin here. */
 static void describe(struct table_rule *entry, const struct rule *rule)
 {
 	const struct port_set *set = &rule->ports;
@@ -126,8 +126,12 @@ uint32_t rules_number(struct table *table, const struct rule *rule)
 	for (uint32_t i = 0; i < PROBES; i++) {
 		uint32_t number = probe(rule, i);
 
-		if (atomic_load_explicit(&table->rule[number].id, memory_order_acquire) == rule->id)
-			return number;
+		if (atomic_load_explicit(&table->rule[number].id, memory_order_acquire) != rule->id)
+			continue;
+		/* Who made the entry may have been killed before he could describe it. */
+		if (atomic_load_explicit(&table->rule[number].used, memory_order_relaxed) == 0)
+			describe(&table->rule[number], rule);
+		return number;
 	}
 	return make(table, rule);
 }
