@@ -22,13 +22,6 @@ void held_keep(int fd, const struct lease *lease)
 		atomic_store_explicit(entry, lease_nonce(lease) | lease->cell, memory_order_relaxed);
 }
 
-bool held_any(int fd)
-{
-	const word64 *entry = entry_of(fd);
-
-	return entry && atomic_load_explicit(entry, memory_order_relaxed) != 0;
-}
-
 struct lease held_take(int fd)
 {
 	word64 *entry = entry_of(fd);
@@ -48,7 +41,15 @@ void held_return(const struct lease *lease)
 	struct table *table = table_made();
 	int saved = errno;
 
-	if (lease->cell && table)
-		lease_release(table, lease);
+	if (!lease->cell || !table)
+		return;
+	lease_release(table, lease);
 	errno = saved;
+}
+
+void held_release(int fd)
+{
+	struct lease lease = held_take(fd);
+
+	held_return(&lease);
 }

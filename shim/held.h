@@ -15,18 +15,7 @@ struct lease held_take(int fd);
 /* Gives it back to the table. errno is kept. */
 void held_return(const struct lease *lease);
 
-/* Whether `fd` has a lease. */
-bool held_any(int fd);
-
-/* Takes and gives back: the port is the descriptor's no more, or its number is another socket's now. */
-static inline void held_release(int fd)
-{
-	struct lease lease;
-
-	if (!held_any(fd))
-		return;
-	lease = held_take(fd);
-	held_return(&lease);
-}
+/* Both at once: the port is the descriptor's no more, or its number is another socket's now. */
+void held_release(int fd);
 
 #endif

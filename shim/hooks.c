@@ -296,14 +296,9 @@ int hook_pidfd_getfd(int pidfd, int fd, unsigned int flags)
 int hook_close(int fd) EXPORT("close");
 int hook_close(int fd)
 {
-	struct lease lease;
+	struct lease lease = held_take(fd);
 	int result;
 
-	if (!held_any(fd)) {
-		sock_forget(fd);
-		return real.close(fd);
-	}
-	lease = held_take(fd);
 	sock_forget(fd);
 	result = real.close(fd);
 	held_return(&lease);
