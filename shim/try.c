@@ -225,9 +225,12 @@ static bool is_exclusive(const struct attempt *a, uint16_t port)
  * for one: the claim in the table is ours. -EADDRINUSE: somebody has, or may have. Else the destination cannot be reached. */
 static int tuple_check(struct attempt *a, uint16_t port)
 {
-	int error = find_source(a);
 	enum tuple tuple;
+	int error;
 
+	if (!kernel_may_be_asked())
+		return -EADDRINUSE;
+	error = find_source(a);
 	if (error == -ENETUNREACH || error == -EHOSTUNREACH)
 		return error;
 	if (error || is_exclusive(a, port))
