@@ -8,9 +8,8 @@
  *
  * A *cell* is one port towards one *peer*: a protocol with a destination, since a port carries one connection to each;
  * or a protocol alone, for ports that are somebody's exclusively. 64 neighbouring ports towards one peer are a
- * *block*. Blocks lie in buckets of eight, found by a hash of the peer plus the
- * number of the block; `busy` has a bit for each cell that is not
- * free, and is a hint to find free ones with.
+ * *block*. Blocks lie in buckets of eight, found by a hash of the peer plus the number of the block; `busy` has a bit for
+ * each cell that is not free, and is a hint to find free ones with.
  *
  * The protocol. `word` of a cell is 0 where it is free, else a state, a nonce and an owner (process id, a piece of its
  * start time, its pid namespace). Each step is one compare-and-swap on the whole word, so nobody ever waits for
@@ -20,7 +19,8 @@
  *	CLAIMED -> HELD     by the owner, when the call that takes the port has returned;
  *	CLAIMED -> TAKEN    by the owner, when the kernel said that somebody has the port;
  *	CLAIMED -> FREE     by the owner, when the call failed for another reason;
- *	TAKEN -> CLAIMED    by who has found no free port and asks the kernel once more;
+ *	TAKEN -> CLAIMED    by who has found no free port and asks the kernel once more (where the process may ask nothing
+ *	                    else, HELD -> CLAIMED too: bind() will say);
  *	HELD -> FREE        by the owner's close();
  *	HELD, TAKEN -> FREE by a sweep, if the kernel, asked later than the cell was last changed (`info`, which is written
  *	                    before the word), does not know such a socket;
@@ -40,10 +40,11 @@
  * in nobody's way.
  *
  * Where all blocks of a bucket are in use (ports to thousands of destinations at once), a claim is made in one of the
- * *spare* cells, by a hash of peer and port, and given up as soon as the port is taken: so still no two go for one 4-tuple at
- * once, but nothing is remembered. Who finds a spare cell of a dead process takes it over.
+ * *spare* cells, by a hash of peer and port, and given up as soon as the port is taken: so two that find no room do not go
+ * for one 4-tuple at once, but nothing is remembered. Who finds a spare cell of a dead process takes it over. (One who finds no
+ * room and one who just got a block may still meet; connect() decides between them.)
  *
- * Counters are only added to. The time of a port's last use only grows. tests/model/ has the protocol as a model whose
+ * The time of a port's last use only grows. tests/model/ has the protocol as a model whose
  * every interleaving is checked. */
 #ifndef PORTSHIM_SHIM_TABLE_H
 #define PORTSHIM_SHIM_TABLE_H
@@ -89,7 +90,7 @@ struct table_name {
 
 /* What is kept of a rule: for its algorithm and for `portshim status`. */
 struct table_rule {
-	alignas(64) word64 id; /* rule_id(); 0: not used */
+	alignas(64) word64 id; /* struct rule; 0: not used */
 	word64 used;           /* when last, within a minute */
 	word64 cooldown;       /* ms */
 	word64 name[RULE_NAME_SIZE / 8];
@@ -99,7 +100,7 @@ struct table_rule {
 	alignas(64) word64 given;
 	word64 failures, waits, denied;
 	word32 released[TABLE_SPACES]; /* the port that came back last */
-	word32 next;           /* RFC 6056: next_ephemeral */
+	word32 next;           /* RFC 6056: next_ephemeral; least-recent: where it found the last */
 	word32 table[DOUBLE_HASH_COUNTERS];
 };
 
@@ -147,10 +148,11 @@ static inline struct table_cell *table_cells(const struct table *table, uint32_t
 	return (struct table_cell *)table->cell[block % BUCKET_BLOCKS][block / BUCKET_BLOCKS % TABLE_BUCKETS];
 }
 
-/* The table for the network namespace of `fd`, a socket: the shared one; one of its own where that cannot be had (`table = none`, /dev/shm missing
- * or full, a file that is not ours or of another shape), so that the algorithms have somewhere to keep their state; NULL
- * where there is no memory, or for now no descriptor, or where the socket is in another network namespace than the one that
- * the process began with (`foreign`: it came from elsewhere, so that must be asked, at the cost of a system call).
+/* The table for the network namespace of `fd`, a socket: the shared one; one of its own where that cannot be had (`table =
+ * none`, /dev/shm missing or full, a file that is not ours or of another shape), so that the algorithms have somewhere to keep
+ * their state; NULL where there is no memory, or for now no descriptor, or where the socket is in another network namespace
+ * than the one that the process began with (`foreign`: it came from elsewhere, so that must be asked, at the cost of a system
+ * call).
  * Async-signal-safe, no cancellation point; errno may change. */
 struct table *table_get(const struct policy *policy, int fd, bool foreign);
 
