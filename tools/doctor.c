@@ -243,7 +243,7 @@ static void print_json(const struct findings *findings, const struct patient *pa
 	json_close(&json, '}');
 }
 
-/* A word of digits alone is a process. 0: it is none; false in *sound if there is no such process to be looked at. */
+/* A word of digits alone is a process. 0: it is a command. */
 static uint32_t pid_of(const struct options *options)
 {
 	uint64_t pid = 0;
@@ -259,6 +259,8 @@ static bool meet(struct patient *patient, const struct options *options)
 	int error = pid ? patient_of_process(patient, pid) : patient_of_command(patient, options->command) ? 0 : -ENOMEM;
 	if (error == -ENOENT || error == -ESRCH)
 		say_error("there is no process %u; for a command of that name, write its path", pid);
+	else if (error && !pid)
+		say_error("memory is out");
 	else if (error)
 		say_error("process %u cannot be looked at: %s; try as its user or as root", pid, strerror(-error));
 	return !error;
