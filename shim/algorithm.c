@@ -22,10 +22,8 @@ static bool is_cold(const struct walk *walk, uint32_t position)
 /* The draws of one call come from one random number; of it, a port that is seen tells next to nothing. */
 static uint32_t draw(uint64_t number, int i, uint32_t count)
 {
-	uint64_t x = number + (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t x = random_mix(number + (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15));
 
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
 	return (uint32_t)((x >> 32) * count >> 32);
 }
 

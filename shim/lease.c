@@ -28,23 +28,16 @@ static uint64_t rest_word(const struct peer *peer)
 	       (uint64_t)peer->to.addr.family << 8 | peer->source.family;
 }
 
-static uint64_t scramble(uint64_t x)
-{
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return x ^ x >> 31;
-}
-
 /* Says where the peer's blocks are, to who has the table, and nothing to anybody else: it need not be as strong as F and G. */
 static uint64_t peer_hash(const struct table *table, const struct peer *peer)
 {
 	uint64_t hash = atomic_load_explicit(&table->key[0], memory_order_relaxed);
 
-	hash = scramble(hash ^ peer->to.addr.hi);
-	hash = scramble(hash ^ peer->to.addr.lo);
-	hash = scramble(hash ^ peer->source.hi);
-	hash = scramble(hash ^ peer->source.lo);
-	hash = scramble(hash ^ rest_word(peer));
+	hash = random_mix(hash ^ peer->to.addr.hi);
+	hash = random_mix(hash ^ peer->to.addr.lo);
+	hash = random_mix(hash ^ peer->source.hi);
+	hash = random_mix(hash ^ peer->source.lo);
+	hash = random_mix(hash ^ rest_word(peer));
 	return hash ^ atomic_load_explicit(&table->key[1], memory_order_relaxed);
 }
 
@@ -131,7 +124,7 @@ static uint64_t with_state(uint64_t word, enum cell_state state)
 /* The tag of a block that is not being renamed: its name, which is not 0. */
 static uint64_t tag_of(const struct peer *peer, uint16_t port)
 {
-	return (scramble(peer->id + port / BLOCK_PORTS * UINT64_C(0x9e3779b97f4a7c15)) & NAME_MASK) | 1u << 16;
+	return (random_mix(peer->id + port / BLOCK_PORTS * UINT64_C(0x9e3779b97f4a7c15)) & NAME_MASK) | 1u << 16;
 }
 
 static uint64_t name_of(uint64_t tag)
@@ -457,7 +450,7 @@ static bool is_forsaken(struct table *table, const struct table_cell *cell, uint
 
 enum claim lease_claim_spare(struct table *table, const struct peer *peer, uint16_t port, struct lease *lease)
 {
-	uint32_t cell = CELLS + (uint32_t)scramble(peer->id + port) % TABLE_SPARES;
+	uint32_t cell = CELLS + (uint32_t)random_mix(peer->id + port) % TABLE_SPARES;
 	struct table_cell *at = cell_at(table, cell);
 	uint64_t old = atomic_load(&at->word), word = word_make(table, CELL_CLAIMED), now = clock_now();
 

@@ -11,6 +11,15 @@
 
 uint64_t siphash(const uint64_t key[2], const void *data, size_t size);
 
+/* Mixes a number: different ones stay different, and look alike no more (the finalizer of splitmix64, Steele and others,
+ * 2014). No secret by itself. */
+static inline uint64_t random_mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+	return x ^ x >> 31;
+}
+
 uint64_t random_number(void);
 
 /* 0 <= result < limit, for a limit of at most 2^32; the bias is below limit / 2^32. */
