@@ -236,6 +236,14 @@ int bind_early(int fd, const struct sock *sock, const union name *name)
 	return error;
 }
 
+bool bind_reuses(int fd, const struct sock *sock)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	return sock->reuse && real.getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, &len) == 0 && value;
+}
+
 void bind_let_share(int fd)
 {
 	switch_on(fd, SO_REUSEADDR);
@@ -243,11 +251,9 @@ void bind_let_share(int fd)
 
 int bind_shared(int fd, const struct sock *sock, const union name *name)
 {
-	int was = 0, error;
-	socklen_t len = sizeof(was);
+	bool was = bind_reuses(fd, sock);
+	int error;
 
-	if (sock->reuse && real.getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &was, &len) < 0)
-		return -errno;
 	switch_on(fd, SO_REUSEADDR);
 	error = real.bind(fd, &name->any, name_length(name)) < 0 ? -errno : 0;
 	if (error && !was)

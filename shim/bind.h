@@ -70,6 +70,9 @@ int bind_name_of(int fd, union name *name);
  * the socket had without a port is off it again. */
 int bind_early(int fd, const struct sock *sock, const union name *name);
 
+/* Whether SO_REUSEADDR is on, by the program's own doing. */
+bool bind_reuses(int fd, const struct sock *sock);
+
 /* After bind_early(): connections to other destinations may have the port as well. SO_REUSEADDR stays on: who comes later
  * is refused if it is ever off. */
 void bind_let_share(int fd);

@@ -263,10 +263,12 @@ static int bind_over(const struct attempt *a)
 static int bind_candidate(struct attempt *a, const struct candidate *c, bool *shared)
 {
 	int fd = a->act->fd, error = bind_early(fd, &a->sock, &a->local);
+	bool reuses;
 
 	*shared = false;
 	if (!c->lease.cell || !a->peer.to.addr.family || !table_is_shared(a->table))
 		return error;
+	reuses = bind_reuses(fd, &a->sock);
 	if (!error) {
 		bind_let_share(fd);
 	} else if (error == -EADDRINUSE) {
@@ -276,7 +278,7 @@ static int bind_candidate(struct attempt *a, const struct candidate *c, bool *sh
 		*shared = !error;
 	}
 	if (!error) {
-		a->sock.lets_share = !a->sock.reuse;
+		a->sock.lets_share = !reuses;
 		a->sock.reuse = true;
 	}
 	return error;

@@ -117,6 +117,22 @@ Test(shared, source_addresses)
 	}
 }
 
+/* The option that portshim needs is shown as the program has it, whatever else the program has set. */
+Test(shared, options_as_the_program_set_them)
+{
+	struct run run;
+	char policy[256];
+	pid_t servers = own();
+
+	policy_for(&run, policy, 20000, 20000, "");
+	run_steps(&run, "socket 0 tcp4", "set 0 reuseport 1", "connect 0 127.0.0.1 5000", "get 0 reuseaddr", "socket 1 tcp4",
+	          "set 1 reuseaddr 1", "connect 1 127.0.0.1 5001", "get 1 reuseaddr", NULL);
+	crowd_end(servers);
+	cr_assert_str_eq(result_of(&run, "get 0 reuseaddr"), "0");
+	cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 5001"), "0");
+	cr_assert_str_eq(result_of(&run, "get 1 reuseaddr"), "1");
+}
+
 Test(shared, never)
 {
 	struct run run;
