@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,10 +12,7 @@
 #include "config/locate.h"
 #include "config/text.h"
 #include "kernel.h"
-
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18 /* Linux 4.14 */
-#endif
+#include "own_page.h"
 
 #define PID_BITS 22 /* PID_MAX_LIMIT is 2^22 */
 #define NAMESPACE_BITS 8
@@ -24,14 +20,12 @@
 #define START_MASK 0xffffu
 #define START_FIELD 22 /* of /proc/PID/stat, from 1 */
 
-/* What was asked of the kernel about this process; 0: not yet. In a page that fork() wipes. */
+/* What was asked of the kernel about this process; 0: not yet. own_page.h */
 struct self {
 	word64 owner;
 	word64 namespace; /* inode of the pid namespace */
 	word64 known;     /* owner_is_new() was asked */
 };
-
-static _Atomic(struct self *) self;
 
 /* The start time in a process's stat file: the 20th number behind the name, which is in parentheses and may hold any. */
 static bool start_in(const char *stat, uint32_t *start)
@@ -80,21 +74,9 @@ static bool start_of(uint32_t pid, uint32_t *start)
 
 static struct self *self_page(void)
 {
-	struct self *page = atomic_load_explicit(&self, memory_order_acquire), *expected = NULL;
+	static void *_Atomic self;
 
-	if (page)
-		return page;
-	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED)
-		return NULL;
-	if (madvise(page, sizeof(*page), MADV_WIPEONFORK) < 0) {
-		munmap(page, sizeof(*page));
-		return NULL;
-	}
-	if (atomic_compare_exchange_strong(&self, &expected, page))
-		return page;
-	munmap(page, sizeof(*page));
-	return expected;
+	return own_page(&self, sizeof(struct self));
 }
 
 /* The inode of this process's pid namespace; 0 where it cannot be had, or where /proc is another namespace's. */

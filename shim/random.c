@@ -6,15 +6,12 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#ifndef MADV_WIPEONFORK
-#define MADV_WIPEONFORK 18 /* Linux 4.14 */
-#endif
+#include "own_page.h"
 
 /* All zero again in a child of fork(). */
 struct source {
@@ -23,7 +20,6 @@ struct source {
 	_Atomic uint32_t seeded;
 };
 
-static _Atomic(struct source *) source;
 static struct source fallback; /* where no page can be had: parent and child may then propose alike */
 
 static inline uint64_t rotate(uint64_t x, int bits)
@@ -101,19 +97,10 @@ static void seed(struct source *s)
 
 static struct source *source_get(void)
 {
-	struct source *s = atomic_load_explicit(&source, memory_order_acquire);
-	struct source *expected = NULL;
+	static void *_Atomic source;
+	struct source *page = own_page(&source, sizeof(struct source));
 
-	if (s)
-		return s;
-	s = mmap(NULL, sizeof(*s), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (s == MAP_FAILED)
-		return &fallback;
-	madvise(s, sizeof(*s), MADV_WIPEONFORK);
-	if (atomic_compare_exchange_strong(&source, &expected, s))
-		return s;
-	munmap(s, sizeof(*s));
-	return expected;
+	return page ? page : &fallback;
 }
 
 uint64_t random_number(void)
