@@ -67,8 +67,8 @@ static uint32_t entry_pack(const struct sock *sock)
 	return ENTRY_KNOWN | (sock->ipv6 ? ENTRY_IPV6 : 0) | (sock->reuse ? ENTRY_REUSE : 0) |
 	       (sock->no_port ? ENTRY_NO_PORT : 0) | (sock->stream ? ENTRY_STREAM : 0) |
 	       (sock->addressed ? ENTRY_ADDRESSED : 0) | (sock->early_only ? ENTRY_EARLY_ONLY : 0) |
-	       (sock->lets_share ? ENTRY_LETS_SHARE : 0) |
-	       (sock->ranged ? ENTRY_RANGED : 0) | (unsigned)sock->state << ENTRY_STATE_SHIFT |
+	       (sock->lets_share ? ENTRY_LETS_SHARE : 0) | (sock->ranged ? ENTRY_RANGED : 0) |
+	       (unsigned)sock->state << ENTRY_STATE_SHIFT |
 	       (unsigned)sock->protocol << ENTRY_PROTOCOL_SHIFT;
 }
 
@@ -271,7 +271,7 @@ void sock_disconnected(int fd)
 	enum sock_state state = state_of(fd);
 
 	if (state != SOCK_UNBOUND && state != SOCK_DEFERRED)
-		entry_write(fd, (entry_of(fd) & ~(ENTRY_STATE_MASK << ENTRY_STATE_SHIFT)));
+		entry_write(fd, entry_of(fd) & ~(ENTRY_STATE_MASK << ENTRY_STATE_SHIFT));
 }
 
 /* An option's value as the kernel reads it: an int, or what there is of one byte. */
@@ -293,7 +293,7 @@ void sock_option_set(int fd, int level, int option, const void *value, socklen_t
 	if (!entry)
 		return;
 	if (level == SOL_SOCKET && option == SO_REUSEADDR)
-		entry_write(fd, ((entry | ENTRY_REUSE) & ~ENTRY_LETS_SHARE));
+		entry_write(fd, (entry | ENTRY_REUSE) & ~ENTRY_LETS_SHARE);
 	else if (level == SOL_SOCKET && option == SO_REUSEPORT)
 		entry_write(fd, entry | ENTRY_REUSE);
 	else if (level == IPPROTO_IPV6 && option == IPV6_ADDRFORM)
@@ -303,7 +303,7 @@ void sock_option_set(int fd, int level, int option, const void *value, socklen_t
 	else if (level == IPPROTO_IP && option == IP_LOCAL_PORT_RANGE)
 		entry_write(fd, entry | ENTRY_EARLY_ONLY);
 	if (bit)
-		entry_write(fd, (option_is_on(value, len) ? entry | bit : entry & ~bit));
+		entry_write(fd, option_is_on(value, len) ? entry | bit : entry & ~bit);
 }
 
 /* CMSG_NXTHDR of a read-only message; the kernel wrote these headers, so they are well formed. */
