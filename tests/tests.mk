@@ -13,8 +13,7 @@
 TEST_CFLAGS := -Wno-unused-parameter
 PROBES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/probes/*.c))
 PLATFORM := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/platform/*.c))
-SUITES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/shim/test_*.c tests/tools/test_*.c \
-                                              tests/stories/test_*.c tests/transparency/test_*.c))
+SUITES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 # What the benchmark starts; all else of bench/ is the benchmark.
 BENCH_PROGRAMS := load hold idle
 BENCH_SOURCES := $(filter-out $(BENCH_PROGRAMS:%=tests/bench/%.c) tests/bench/nothing.c,$(wildcard tests/bench/*.c))
