@@ -128,6 +128,8 @@ static ssize_t defer(struct attempt *a)
 		errno = -error;
 		return -1;
 	}
+	if (!a->sock.no_port && !a->sock.early_only)
+		bind_set_range(a->act->fd, SOCK_PUT_OFF_LO, SOCK_PUT_OFF_HI);
 	a->sock.addressed = true;
 	settle(a, a->sock.no_port ? SOCK_UNBOUND : SOCK_DEFERRED);
 	errno = a->saved_errno;
@@ -179,7 +181,8 @@ static void bind_now(int fd)
 	struct act act = { .fd = fd, .calls = CALL_BIND, .dont_wait = true };
 	union name name;
 
-	if (bind_name_of(fd, &name) != 0)
+	/* It may have a port by now, through a copy of the descriptor. */
+	if (bind_port_of(fd) != 0 || bind_name_of(fd, &name) != 0)
 		return;
 	act.addr = &name.any;
 	act.len = name_length(&name);

@@ -225,8 +225,9 @@ int hook_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 
 	assign_deferred(fd);
 	result = real.getsockname(fd, addr, len);
-	/* A descriptor that came from elsewhere may be of a socket whose bind was put off there. */
-	if (result == 0 && !sock_is_known(fd) && name_is_inet(addr, *len) && name_port(addr) == 0 && assign_inherited(fd))
+	/* A descriptor that came from elsewhere, or has a copy, may be of a socket whose bind was put off there. */
+	if (result == 0 && (!sock_is_known(fd) || sock_is_copied(fd)) && name_is_inet(addr, *len) &&
+	    name_port(addr) == 0 && assign_inherited(fd))
 		return real.getsockname(fd, addr, len);
 	return result;
 }
@@ -255,12 +256,19 @@ int hook_setsockopt(int fd, int level, int option, const void *value, socklen_t 
 	return result;
 }
 
+/* Options that the library set on the program's socket are shown as the program left them. */
+static bool hides_option(int fd, int level, int option)
+{
+	return (level == SOL_SOCKET && option == SO_REUSEADDR && sock_lets_share(fd)) ||
+	       (level == IPPROTO_IP && option == IP_LOCAL_PORT_RANGE && sock_range_is_ours(fd));
+}
+
 int hook_getsockopt(int fd, int level, int option, void *value, socklen_t *len) EXPORT("getsockopt");
 int hook_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
 	int result = real.getsockopt(fd, level, option, value, len);
 
-	if (result == 0 && level == SOL_SOCKET && option == SO_REUSEADDR && sock_lets_share(fd))
+	if (result == 0 && hides_option(fd, level, option))
 		memset(value, 0, *len);
 	return result;
 }

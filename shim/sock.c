@@ -16,16 +16,11 @@
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
-#ifndef IP_BIND_ADDRESS_NO_PORT
-#define IP_BIND_ADDRESS_NO_PORT 24
-#endif
-#ifndef IP_LOCAL_PORT_RANGE
-#define IP_LOCAL_PORT_RANGE 51
-#endif
-
 /* Descriptors from here on are asked each time. The array costs the pages that are written. */
 #define SOCK_REMEMBERED (1 << 20)
 static _Atomic int highest; /* no entry above was ever written */
+
+#define PUT_OFF (int)((unsigned)SOCK_PUT_OFF_HI << 16 | SOCK_PUT_OFF_LO)
 
 /* An entry: 0 is "nothing known". */
 #define ENTRY_KNOWN (1u << 0)
@@ -40,6 +35,7 @@ static _Atomic int highest; /* no entry above was ever written */
 #define ENTRY_EARLY_ONLY (1u << 14)
 #define ENTRY_LETS_SHARE (1u << 15)
 #define ENTRY_RANGED (1u << 16)
+#define ENTRY_COPIED (1u << 17)
 
 static _Atomic uint32_t memory[SOCK_REMEMBERED];
 
@@ -68,6 +64,7 @@ static uint32_t entry_pack(const struct sock *sock)
 	       (sock->no_port ? ENTRY_NO_PORT : 0) | (sock->stream ? ENTRY_STREAM : 0) |
 	       (sock->addressed ? ENTRY_ADDRESSED : 0) | (sock->early_only ? ENTRY_EARLY_ONLY : 0) |
 	       (sock->lets_share ? ENTRY_LETS_SHARE : 0) | (sock->ranged ? ENTRY_RANGED : 0) |
+	       (sock->copied ? ENTRY_COPIED : 0) |
 	       (unsigned)sock->state << ENTRY_STATE_SHIFT |
 	       (unsigned)sock->protocol << ENTRY_PROTOCOL_SHIFT;
 }
@@ -83,6 +80,7 @@ static void entry_unpack(struct sock *sock, uint32_t entry)
 	sock->early_only = entry & ENTRY_EARLY_ONLY;
 	sock->lets_share = entry & ENTRY_LETS_SHARE;
 	sock->ranged = entry & ENTRY_RANGED;
+	sock->copied = entry & ENTRY_COPIED;
 	sock->state = (enum sock_state)(entry >> ENTRY_STATE_SHIFT & ENTRY_STATE_MASK);
 }
 
@@ -126,22 +124,26 @@ static int option_of(int fd, int level, int option)
 	return real.getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
 }
 
-/* Whether a name with address and without port is what the kernel has of `fd`: a deferred bind by somebody. */
-static bool has_address_only(int fd)
+/* Fills in what somebody else may have done to the socket: bound an address alone; put a bind off. */
+static void ask_binding(int fd, struct sock *sock)
 {
 	union {
 		struct sockaddr any;
 		struct sockaddr_in v4;
 		struct sockaddr_in6 v6;
-	} name;
+	} name = { .v6 = { 0 } };
 	socklen_t len = sizeof(name);
+	bool six;
 
-	if (real.getsockname(fd, &name.any, &len) < 0)
-		return false;
-	if (name.any.sa_family == AF_INET)
-		return name.v4.sin_port == 0 && name.v4.sin_addr.s_addr != 0;
-	return name.any.sa_family == AF_INET6 && name.v6.sin6_port == 0 &&
-	       !IN6_IS_ADDR_UNSPECIFIED(&name.v6.sin6_addr);
+	sock->no_port = option_of(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT) > 0;
+	sock->state = SOCK_UNBOUND;
+	sock->addressed = false;
+	if (real.getsockname(fd, &name.any, &len) < 0 || name.v4.sin_port != 0)
+		return;
+	six = name.any.sa_family == AF_INET6;
+	sock->addressed = six ? !IN6_IS_ADDR_UNSPECIFIED(&name.v6.sin6_addr) : name.v4.sin_addr.s_addr != 0;
+	if (!sock->no_port && (sock->addressed || option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE) == PUT_OFF))
+		sock->state = SOCK_DEFERRED;
 }
 
 /* A socket that came from elsewhere (inherited, passed, made by a raw system call). Whether it is bound is left to
@@ -154,11 +156,8 @@ static void ask(int fd, struct sock *sock)
 	if (!sock->protocol)
 		return;
 	sock->reuse = true;
-	sock->no_port = option_of(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT) > 0;
 	sock->early_only = true;
-	sock->addressed = has_address_only(fd);
-	if (sock->addressed && !sock->no_port)
-		sock->state = SOCK_DEFERRED;
+	ask_binding(fd, sock);
 }
 
 bool sock_know(int fd, struct sock *sock)
@@ -167,6 +166,8 @@ bool sock_know(int fd, struct sock *sock)
 
 	if (entry) {
 		entry_unpack(sock, entry);
+		if (sock->copied && sock->protocol && (sock->state == SOCK_UNBOUND || sock->state == SOCK_DEFERRED))
+			ask_binding(fd, sock);
 	} else if (fd >= 0) {
 		ask(fd, sock);
 		if (sock->protocol)
@@ -214,6 +215,18 @@ bool sock_lets_share(int fd)
 	return entry_of(fd) & ENTRY_LETS_SHARE;
 }
 
+bool sock_is_copied(int fd)
+{
+	return entry_of(fd) & ENTRY_COPIED;
+}
+
+bool sock_range_is_ours(int fd)
+{
+	uint32_t entry = entry_of(fd);
+
+	return entry >> ENTRY_PROTOCOL_SHIFT & PROTOCOL_ANY && !(entry & ENTRY_EARLY_ONLY);
+}
+
 void sock_remember(int fd, const struct sock *sock)
 {
 	entry_write(fd, entry_pack(sock));
@@ -257,9 +270,9 @@ void sock_copied(int fd, int to)
 	if (fd == to)
 		return;
 	held_release(to);
-	/* An option that is set through one is not seen at the other. */
+	/* What is done through one is not seen at the other. */
 	if (entry_of(fd))
-		entry_write(fd, entry_of(fd) | ENTRY_REUSE);
+		entry_write(fd, entry_of(fd) | ENTRY_REUSE | ENTRY_COPIED);
 	if (state == SOCK_SETTLED || state == SOCK_DECIDED)
 		sock_forget(to);
 	else

@@ -8,15 +8,24 @@
  *
  * What an entry may get wrong is chosen to be harmless. "Unbound" that is not true any more (the socket was
  * bound through a copy of the descriptor) is found out by bind(), which answers EINVAL; a late range on a bound
- * socket changes nothing. "Settled" is only ever written behind a bind to a port by name, which nothing takes away
+ * socket changes nothing. A bind that was put off leaves a mark on the socket, for those that have it by another
+ * descriptor. "Settled" is only ever written behind a bind to a port by name, which nothing takes away
  * again; it is never copied, since a child of vfork() writes into its parent's memory. close() forgets as well, as
  * a hint. Entries are single atomic words: threads, signal handlers and forks need no lock. */
 #ifndef PORTSHIM_SHIM_SOCK_H
 #define PORTSHIM_SHIM_SOCK_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
+
+#ifndef IP_BIND_ADDRESS_NO_PORT
+#define IP_BIND_ADDRESS_NO_PORT 24 /* Linux 4.2 */
+#endif
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51 /* Linux 6.3 */
+#endif
 
 enum sock_state {
 	SOCK_UNBOUND,  /* no local port, as far as is known */
@@ -36,6 +45,7 @@ struct sock {
 	bool lets_share;       /* SO_REUSEADDR is on, and portshim switched it on */
 	bool ranged;           /* a late range is set */
 	bool no_port;          /* the program set IP_BIND_ADDRESS_NO_PORT */
+	bool copied;           /* the socket has another descriptor, by which it may have been bound */
 	bool addressed;        /* bound to an address without a port, by whomever */
 	bool early_only;       /* IP_LOCAL_PORT_RANGE is not ours to set: the program did, or the socket came from elsewhere,
 	                        * perhaps from another network namespace with another range */
@@ -43,7 +53,7 @@ struct sock {
 	enum sock_state state;
 };
 
-/* What is remembered of `fd`; else what the kernel says, which is then remembered. False if `fd` has no ports
+/* What is remembered of `fd`; else, and where a copy may know better, what the kernel says. False if `fd` has no ports
  * (another family, a raw socket, no socket, closed). errno may change. */
 bool sock_know(int fd, struct sock *sock);
 
@@ -55,6 +65,15 @@ bool sock_is_settled(int fd);
 bool sock_is_decided(int fd);
 bool sock_is_deferred(int fd);
 bool sock_lets_share(int fd);
+bool sock_is_copied(int fd);
+
+/* Whether bounds for the local port that the kernel has of `fd` (IP_LOCAL_PORT_RANGE) are not the program's own. */
+bool sock_range_is_ours(int fd);
+
+/* The bounds, as IP_LOCAL_PORT_RANGE takes them, of a socket whose bind was put off. They exclude nothing (measured:
+ * tests/platform/late_range.c), and tell every process that has the socket. */
+#define SOCK_PUT_OFF_LO 0
+#define SOCK_PUT_OFF_HI 65535
 
 void sock_remember(int fd, const struct sock *sock);
 void sock_forget(int fd);

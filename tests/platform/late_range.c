@@ -129,6 +129,34 @@ static void other_sockets(void)
 	seen("range-on-bound-sockets", "bound ok, connected ok, listening ok, connect of the bound one ok, ports unchanged");
 }
 
+/* Bounds that exclude nothing are kept, and seen by whoever else has the socket: they can stand for "put off". */
+static void mark(void)
+{
+	static const char *const kinds[] = {"tcp4", "tcp6", "udp4", "udp6", "mptcp4", "mptcp6"};
+	for (int i = 0; i < 6; i++) {
+		int fd = sock(kinds[i]);
+		if (fd < 0)
+			continue;
+		see("%s %s", kinds[i], do_range(fd, 0, 65535));
+		int copy = dup(fd);
+		see("%x", (unsigned)get_int(copy, IPPROTO_IP, IP_LOCAL_PORT_RANGE));
+		see("%s", do_connect(fd, strchr(kinds[i], '6') ? "::1" : "127.0.0.1", ONE));
+		see("%s", inside(fd));
+		close(copy), close_reset(fd);
+	}
+	seen("range-without-bounds", "tcp4 ok, ffff0000, ok, from the machine's range, tcp6 ok, ffff0000, ok, from the machine's range, "
+	     "udp4 ok, ffff0000, ok, from the machine's range, udp6 ok, ffff0000, ok, from the machine's range, "
+	     "mptcp4 ok, ffff0000, ok, from the machine's range, mptcp6 ok, ffff0000, ok, from the machine's range");
+	int fds[2] = {sock("tcp4"), sock("udp4")};
+	for (int i = 0; i < 2; i++) {
+		do_range(fds[i], 0, 65535);
+		see("bind(0) %s", do_bind(fds[i], "127.0.0.1", 0));
+		see("%s", inside(fds[i]));
+		close(fds[i]);
+	}
+	seen("range-without-bounds-bind0", "bind(0) ok, from the machine's range, bind(0) ok, from the machine's range");
+}
+
 int main(void)
 {
 	fact_begin();
@@ -146,5 +174,6 @@ int main(void)
 	capacities("range-sizes-tcp6-connect", "1, 2, 3, 4, 5, 6, 7", "tcp6", 'c');
 	capacities("range-sizes-mptcp-connect", "1, 2, 3, 4, 5, 6, 7", "mptcp4", 'c');
 	other_sockets();
+	mark();
 	return fact_end();
 }

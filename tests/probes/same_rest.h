@@ -320,6 +320,8 @@ static void scene_copies(void)
 	DO(fcntl(fd, F_DUPFD_CLOEXEC, 52));
 	DO(fcntl(53, F_GETFD));
 	DO(bind(copy, at_loopback(AF_INET, 0), len));
+	DO(bind(fd, at_loopback(AF_INET, 0), len));
+	show(fd);
 	show(copy);
 	DO(connect(copy, at_loopback(AF_INET, 7050), len));
 	show(copy);

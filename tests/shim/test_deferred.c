@@ -26,11 +26,14 @@ static void bind_then_connect(const char *ports, int expected)
 	struct run run = { .policy = policy };
 
 	own(ports, "");
-	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.2 0", "connect 0 127.0.0.1 5000", "name 0", "get 0 noport", NULL);
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.2 0", "connect 0 127.0.0.1 5000", "name 0", "get 0 noport",
+	          "get 0 range", "socket 1 tcp4", "set 1 range 40500", "bind 1 127.0.0.2 0", "get 1 range", NULL);
 	cr_assert_str_eq(result_of(&run, "connect 0 127.0.0.1 5000"), "0");
 	cr_assert_eq(port_of(&run, "name 0"), expected, "%s", run.out);
 	cr_assert(strncmp(result_of(&run, "name 0"), "127.0.0.2 ", 10) == 0, "the address is the program's");
 	cr_assert_str_eq(result_of(&run, "get 0 noport"), "0", "the option is as the program left it");
+	cr_assert_str_eq(result_of(&run, "get 0 range"), "0", "and so is this one");
+	cr_assert_str_eq(result_of(&run, "get 1 range"), "40500", "a range of the program's own is shown");
 	cr_assert_eq(server_accept(listener, NULL), expected);
 }
 

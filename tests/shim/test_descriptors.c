@@ -113,3 +113,56 @@ Test(descriptors, bound_through_another_copy)
 	cr_assert_eq(port_of(&run, "name 0"), 7000);
 	cr_assert_eq(port_of(&run, "name 2"), 7001);
 }
+
+#define TO_RULE "[rule to]\nto = 127.0.0.1:5000, [::1]:5000\nports = 20000-20099\n"
+
+/* A bind that was put off is one for every descriptor of the socket, copied before or after: it has a port when that is
+ * asked for, cannot be bound again, and its address is the program's. */
+static void put_off_and_copied(const char *kind, const char *address, const char *any)
+{
+	char socket[32], bind[48], again[48], connect[48];
+	const char *to = strchr(address, ':') ? "::1" : "127.0.0.1";
+	struct run run = { .policy = TO_RULE };
+
+	own();
+	server_tcp("::1", 5000);
+	snprintf(socket, sizeof(socket), "socket 0 %s", kind);
+	snprintf(bind, sizeof(bind), "bind 0 %s 0", address);
+	snprintf(again, sizeof(again), "bind 1 %s 0", any);
+	snprintf(connect, sizeof(connect), "connect 1 %s 5000", to);
+	run_steps(&run, socket, "dup 0 1", bind, again, "name 1", "name 0", NULL);
+	cr_assert_str_eq(result_of(&run, again), "-1 EINVAL", "%s %s: %s", kind, address, run.out);
+	cr_assert(port_of(&run, "name 1") > 0 && port_of(&run, "name 0") == port_of(&run, "name 1"), "%s %s: %s", kind, address, run.out);
+	run_steps(&run, socket, "dup 0 1", bind, connect, "name 0", "name 1", NULL);
+	cr_assert_str_eq(result_of(&run, connect), "0");
+	port_is(&run, "name 0", 20000);
+	cr_assert_str_eq(result_of(&run, "name 0"), result_of(&run, "name 1"));
+	if (strcmp(address, any) != 0)
+		cr_assert(strncmp(result_of(&run, "name 0"), address, strlen(address)) == 0, "%s", run.out);
+}
+
+Test(descriptors, copies_of_a_socket_whose_bind_was_put_off)
+{
+	put_off_and_copied("tcp4", "127.0.0.2", "0.0.0.0");
+	put_off_and_copied("tcp4", "0.0.0.0", "0.0.0.0");
+	put_off_and_copied("tcp6", "::1", "::");
+	put_off_and_copied("tcp6", "::", "::");
+	put_off_and_copied("udp4", "127.0.0.2", "0.0.0.0");
+	put_off_and_copied("udp4", "0.0.0.0", "0.0.0.0");
+	put_off_and_copied("mptcp4", "127.0.0.2", "0.0.0.0");
+}
+
+/* The same for a program that inherits it, or is handed it. */
+Test(descriptors, arrives_with_its_bind_put_off)
+{
+	struct run run = { .policy = TO_RULE };
+
+	own();
+	run_steps(&run, "socket 0 tcp4", "bind 0 0.0.0.0 0", "pass 0 1", "bind 1 0.0.0.0 0", "name 1", NULL);
+	cr_assert_str_eq(result_of(&run, "bind 1 0.0.0.0 0"), "-1 EINVAL");
+	cr_assert(port_of(&run, "name 1") > 0, "%s", run.out);
+	run_steps(&run, "socket 0 udp4", "bind 0 0.0.0.0 0", "pidfd 0 1", "name 1", "name 0", NULL);
+	cr_assert(port_of(&run, "name 1") > 0 && port_of(&run, "name 0") == port_of(&run, "name 1"), "%s", run.out);
+	run_steps(&run, "socket 0 tcp4", "set 0 noport 1", "bind 0 0.0.0.0 0", "pass 0 1", "name 1", NULL);
+	cr_assert_eq(port_of(&run, "name 1"), 0, "the program put it off itself");
+}
