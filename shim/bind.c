@@ -3,6 +3,7 @@
 #include "bind.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -15,6 +16,7 @@
 #endif
 
 #define SIN6_LEN_RFC2133 24 /* without sin6_scope_id: the least that the kernel takes */
+#define NAME_MAX_LEN sizeof(struct sockaddr_storage) /* the most */
 
 /* --- names --------------------------------------------------------------------------------------- */
 
@@ -29,7 +31,7 @@ static bool no_pointer(const void *at)
 
 bool name_is_inet(const struct sockaddr *addr, socklen_t len)
 {
-	if (no_pointer(addr) || len < sizeof(addr->sa_family))
+	if (no_pointer(addr) || len < sizeof(addr->sa_family) || len > NAME_MAX_LEN)
 		return false;
 	if (addr->sa_family == AF_INET6)
 		return len >= SIN6_LEN_RFC2133;
@@ -38,7 +40,7 @@ bool name_is_inet(const struct sockaddr *addr, socklen_t len)
 
 bool name_is_unspec(const struct sockaddr *addr, socklen_t len)
 {
-	return !no_pointer(addr) && len >= sizeof(addr->sa_family) && addr->sa_family == AF_UNSPEC;
+	return !no_pointer(addr) && len >= sizeof(addr->sa_family) && len <= NAME_MAX_LEN && addr->sa_family == AF_UNSPEC;
 }
 
 bool message_has_name(const struct msghdr *message, const struct sockaddr **addr, socklen_t *len)
@@ -47,6 +49,8 @@ bool message_has_name(const struct msghdr *message, const struct sockaddr **addr
 		return false;
 	*addr = message->msg_name;
 	*len = message->msg_namelen;
+	if (*len > NAME_MAX_LEN && *len <= INT_MAX) /* as the kernel does, in messages alone */
+		*len = NAME_MAX_LEN;
 	return name_is_inet(*addr, *len);
 }
 

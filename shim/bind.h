@@ -30,7 +30,7 @@ union name {
 };
 
 /* Whether an address from the program is one to look at: not plainly a wrong pointer (the kernel is to say EFAULT), of
- * IPv4, IPv6 or AF_UNSPEC (which bind() and UDP's sendto() take for IPv4), and long enough for that. */
+ * IPv4, IPv6 or AF_UNSPEC (which bind() and UDP's sendto() take for IPv4), and of a length that the kernel takes for that. */
 bool name_is_inet(const struct sockaddr *addr, socklen_t len);
 
 /* AF_UNSPEC, for connect(): the socket is to be disconnected. */

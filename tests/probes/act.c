@@ -109,7 +109,7 @@ static const struct sockaddr *address(int at, socklen_t *len)
 	}
 	if (at + 2 < words && strcmp(word[at + 2], "as-unspec") == 0)
 		page->ss_family = AF_UNSPEC;
-	else if (at + 2 < words && strspn(word[at + 2], "0123456789"))
+	else if (at + 2 < words && strspn(word[at + 2], "-0123456789"))
 		*len = (socklen_t)number(at + 2);
 	mprotect(page, 4096, PROT_READ);
 	if (strcmp(host, "null") == 0)

@@ -52,6 +52,15 @@ Test(errors, connect)
 	     "connect 0 unix /nonexistent", "socket 5 tcp4", "connect 5 127.0.0.1 0");
 }
 
+/* Lengths at which the kernel does not look at the address: the socket is as it was. */
+Test(errors, lengths_beyond_any_address)
+{
+	own();
+	SAME("socket 0 tcp4", "connect 0 127.0.0.1 1 129", "name 0", "connect 0 127.0.0.1 1 -1", "name 0", "socket 1 udp4",
+	     "connect 1 127.0.0.1 1 129", "sendto 1 127.0.0.1 1 129", "sendto 1 127.0.0.1 1 -1", "sendmsg 1 127.0.0.1 1 -1",
+	     "name 1", "bind 1 127.0.0.1 0 129", "name 1", "bind 1 127.0.0.1 0 128", "sendmsg 1 127.0.0.1 1 129");
+}
+
 Test(errors, connect_without_waiting)
 {
 	own();
