@@ -16,7 +16,7 @@
 
 struct act {
 	int fd;
-	uint8_t calls;                /* one bit of enum call */
+	uint8_t calls;                /* one bit of enum call; rcmd(3), which does both in one: CALL_CONNECT | CALL_BIND */
 	const struct sockaddr *addr;  /* CALL_CONNECT, CALL_SEND: the destination; CALL_BIND: the name to bind */
 	socklen_t len;
 	bool dont_wait;               /* MSG_DONTWAIT: no waiting for a port either */

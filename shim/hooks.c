@@ -19,6 +19,7 @@
 #include "held.h"
 #include "kernel.h"
 #include "log.h"
+#include "rcmd.h"
 #include "real.h"
 #include "session.h"
 #include "sock.h"
@@ -124,6 +125,51 @@ int hook_bindresvport(int fd, struct sockaddr_in *addr)
 	if (port && addr)
 		addr->sin_port = htons(port);
 	return result;
+}
+
+int hook_rresvport_af(int *port, sa_family_t family) EXPORT("rresvport_af");
+int hook_rresvport_af(int *port, sa_family_t family)
+{
+	int fd;
+
+	if (rcmd_has_rules())
+		return rcmd_bound_socket(port, family);
+	fd = real.rresvport_af(port, family);
+	sock_forget(fd);
+	return fd;
+}
+
+int hook_rresvport(int *port) EXPORT("rresvport");
+int hook_rresvport(int *port)
+{
+	return hook_rresvport_af(port, AF_INET);
+}
+
+int hook_rcmd_af(char **host, unsigned short port, const char *local_user, const char *remote_user,
+                 const char *command, int *error_fd, sa_family_t family) EXPORT("rcmd_af");
+int hook_rcmd_af(char **host, unsigned short port, const char *local_user, const char *remote_user,
+                 const char *command, int *error_fd, sa_family_t family)
+{
+	const struct rcmd rcmd = {
+		.port = port, .local_user = local_user, .remote_user = remote_user, .command = command, .family = family,
+	};
+	int fd;
+
+	if (rcmd_has_rules())
+		return rcmd_run(&rcmd, host, error_fd);
+	fd = real.rcmd_af(host, port, local_user, remote_user, command, error_fd, family);
+	sock_forget(fd);
+	if (fd >= 0 && error_fd)
+		sock_forget(*error_fd);
+	return fd;
+}
+
+int hook_rcmd(char **host, unsigned short port, const char *local_user, const char *remote_user, const char *command,
+              int *error_fd) EXPORT("rcmd");
+int hook_rcmd(char **host, unsigned short port, const char *local_user, const char *remote_user, const char *command,
+              int *error_fd)
+{
+	return hook_rcmd_af(host, port, local_user, remote_user, command, error_fd, AF_INET);
 }
 
 static ssize_t finish_listen(const struct act *act)
