@@ -34,7 +34,10 @@ $(BUILD)/tests/probes/static_%: tests/probes/static_%.c Makefile
 
 $(BUILD)/tests/probes/%: tests/probes/%.c $(wildcard tests/probes/*.h) Makefile
 	@mkdir -p $(@D)
-	$(call say,PROBE,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -pie -o $@ $< -pthread
+	$(call say,PROBE,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -pie -o $@ $< -pthread $(PROBE_LIBS)
+
+# Clients by libraries of their own.
+$(BUILD)/tests/probes/cares_lookup: PROBE_LIBS := -lcares
 
 $(BUILD)/tests/platform/%: tests/platform/%.c tests/platform/fact.h Makefile
 	@mkdir -p $(@D)
