@@ -208,19 +208,22 @@ void shell(const char *format, ...)
 	cr_assert(exited(&run, 0), "%s\n%s%s", line, run.out, run.err);
 }
 
-/* /proc/net/tcp: a remote address of zeros, and 0A is LISTEN. A probe by connect() would show in the server's log. */
+/* A remote address of zeros, and 0A is LISTEN, 07 an unconnected datagram socket. A probe by connect() would show in the
+ * server's log. */
 static bool listens(int port)
 {
-	static const char *const tables[] = { "/proc/self/net/tcp", "/proc/self/net/tcp6" };
-	char line[512], local[16];
+	static const char *const tables[] = { "tcp", "tcp6", "udp", "udp6" };
+	char path[64], line[512], local[16];
 	bool found = false;
 
 	snprintf(local, sizeof(local), ":%04X ", port);
-	for (int i = 0; i < 2; i++) {
-		FILE *table = fopen(tables[i], "re");
+	for (int i = 0; i < 4; i++) {
+		FILE *table;
 
+		snprintf(path, sizeof(path), "/proc/self/net/%s", tables[i]);
+		table = fopen(path, "re");
 		while (table && fgets(line, sizeof(line), table))
-			found |= strstr(line, local) != NULL && strstr(line, ":0000 0A ") != NULL;
+			found |= strstr(line, local) != NULL && strstr(line, i < 2 ? ":0000 0A " : ":0000 07 ") != NULL;
 		if (table)
 			fclose(table);
 	}
