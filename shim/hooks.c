@@ -105,26 +105,51 @@ static ssize_t finish_bindresvport(const struct act *act)
 	return real.bindresvport(act->fd, (struct sockaddr_in *)act->data);
 }
 
+static ssize_t finish_bindresvport_sa(const struct act *act)
+{
+	return real.bindresvport_sa(act->fd, (struct sockaddr *)act->data);
+}
+
+/* Binds a port of the rule's, with the address that is in *addr, and leaves the port there. */
+static int bind_reserved(int fd, struct sockaddr *addr, int family, ssize_t (*finish)(const struct act *act))
+{
+	union name name = { .any = { .sa_family = (sa_family_t)family } };
+	uint16_t port = 0;
+	struct act act = {
+		.fd = fd, .calls = CALL_BIND, .addr = &name.any, .len = name_length(&name), .given = &port, .finish = finish,
+		.data = addr,
+	};
+	int result;
+
+	if (addr)
+		name_copy(&name, addr, act.len);
+	name_set_port(&name, 0);
+	result = (int)assign(&act);
+	if (port && addr)
+		name_set_port((union name *)addr, port);
+	return result;
+}
+
 /* bindresvport(3) binds a port below 1024 of libc's choice and leaves it in *addr; with a rule, one of the rule's. */
 int hook_bindresvport(int fd, struct sockaddr_in *addr) EXPORT("bindresvport");
 int hook_bindresvport(int fd, struct sockaddr_in *addr)
 {
-	union name name = { .v4 = { .sin_family = AF_INET } };
-	uint16_t port = 0;
-	struct act act = {
-		.fd = fd, .calls = CALL_BIND, .addr = &name.any, .len = sizeof(name.v4), .given = &port,
-		.finish = finish_bindresvport, .data = addr,
-	};
-	int result;
-
 	if (addr && addr->sin_family != AF_INET)
 		return real.bindresvport(fd, addr);
-	if (addr)
-		name.v4.sin_addr = addr->sin_addr;
-	result = (int)assign(&act);
-	if (port && addr)
-		addr->sin_port = htons(port);
-	return result;
+	return bind_reserved(fd, (struct sockaddr *)addr, AF_INET, finish_bindresvport);
+}
+
+/* libtirpc's, which knows IPv6 as well: where there is no address, the socket's family counts. */
+int hook_bindresvport_sa(int fd, struct sockaddr *addr) EXPORT("bindresvport_sa");
+int hook_bindresvport_sa(int fd, struct sockaddr *addr)
+{
+	struct sock sock;
+	int saved = errno, family = addr ? addr->sa_family : !sock_know(fd, &sock) ? AF_UNSPEC : sock.ipv6 ? AF_INET6 : AF_INET;
+
+	errno = saved;
+	if (family != AF_INET && family != AF_INET6)
+		return real.bindresvport_sa(fd, addr);
+	return bind_reserved(fd, addr, family, finish_bindresvport_sa);
 }
 
 int hook_rresvport_af(int *port, sa_family_t family) EXPORT("rresvport_af");
