@@ -38,6 +38,8 @@ $(BUILD)/tests/probes/%: tests/probes/%.c $(wildcard tests/probes/*.h) Makefile
 
 # Clients by libraries of their own.
 $(BUILD)/tests/probes/cares_lookup: PROBE_LIBS := -lcares
+$(BUILD)/tests/probes/tirpc_%: PROBE_LIBS := -ltirpc
+$(BUILD)/tests/probes/tirpc_%: override CPPFLAGS += -isystem /usr/include/tirpc
 
 $(BUILD)/tests/platform/%: tests/platform/%.c tests/platform/fact.h Makefile
 	@mkdir -p $(@D)

@@ -208,22 +208,21 @@ void shell(const char *format, ...)
 	cr_assert(exited(&run, 0), "%s\n%s%s", line, run.out, run.err);
 }
 
-/* A remote address of zeros, and 0A is LISTEN, 07 an unconnected datagram socket. A probe by connect() would show in the
- * server's log. */
-static bool listens(int port)
+/* A remote address of zeros, and 0A is LISTEN, 07 a datagram socket that is not connected. A probe by connect() would show in
+ * the server's log. */
+static bool listens(int port, bool udp)
 {
-	static const char *const tables[] = { "tcp", "tcp6", "udp", "udp6" };
-	char path[64], line[512], local[16];
+	static const char *const tables[] = { "/proc/self/net/tcp", "/proc/self/net/tcp6", "/proc/self/net/udp",
+	                                      "/proc/self/net/udp6" };
+	char line[512], local[16];
 	bool found = false;
 
 	snprintf(local, sizeof(local), ":%04X ", port);
-	for (int i = 0; i < 4; i++) {
-		FILE *table;
+	for (int i = 0; i < 2; i++) {
+		FILE *table = fopen(tables[udp ? 2 + i : i], "re");
 
-		snprintf(path, sizeof(path), "/proc/self/net/%s", tables[i]);
-		table = fopen(path, "re");
 		while (table && fgets(line, sizeof(line), table))
-			found |= strstr(line, local) != NULL && strstr(line, i < 2 ? ":0000 0A " : ":0000 07 ") != NULL;
+			found |= strstr(line, local) != NULL && strstr(line, udp ? ":0000 07 " : ":0000 0A ") != NULL;
 		if (table)
 			fclose(table);
 	}
@@ -246,7 +245,7 @@ static struct run **daemon_slot(const struct run *run)
 	return NULL;
 }
 
-void daemon_start(struct run *run, const char *const argv[], int port)
+static void start_and_wait(struct run *run, const char *const argv[], int port, bool udp)
 {
 	const char *all[ARGUMENTS_MAX + 4] = { "setpriv", "--pdeathsig", "KILL" };
 	const struct timespec moment = { 0, 5 * 1000 * 1000 };
@@ -257,13 +256,23 @@ void daemon_start(struct run *run, const char *const argv[], int port)
 	}
 	*daemon_slot(NULL) = run;
 	story_start(run, all);
-	for (int left = DEADLINE_MS / 5; !listens(port); left--) {
+	for (int left = DEADLINE_MS / 5; !listens(port, udp); left--) {
 		if (has_ended(run->pid) || left == 0) {
 			daemon_stop(run);
 			cr_assert_fail("%s does not listen on port %d\n%s%s", argv[0], port, run->out, run->err);
 		}
 		nanosleep(&moment, NULL);
 	}
+}
+
+void daemon_start(struct run *run, const char *const argv[], int port)
+{
+	start_and_wait(run, argv, port, false);
+}
+
+void daemon_start_udp(struct run *run, const char *const argv[], int port)
+{
+	start_and_wait(run, argv, port, true);
 }
 
 void daemon_stop(struct run *run)

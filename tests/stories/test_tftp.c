@@ -104,7 +104,7 @@ static void server_start(struct run *server)
 	shell("ip address add " NEAR4 "/24 dev lo"); /* it looks its address up, and loopback alone counts for none */
 	shell("chmod 755 %s && mkdir -p %s && printf '" "hello there\\n" "' >%s/file && chmod -R a+rX %s", file_path("."), folder,
 	      folder, folder);
-	daemon_start(server, argv, 69);
+	daemon_start_udp(server, argv, 69);
 }
 
 /* Asks for the file. Where the transfer comes from. */
