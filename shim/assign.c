@@ -34,6 +34,20 @@ static void note_passed(struct attempt *a)
 		settle(a, SOCK_DECIDED);
 }
 
+/* The bind that was put off takes place as the program asked for it: the kernel's choice of a port, or a reserved one.
+ * Should there be none, the call itself will say so. */
+static void bind_as_asked(struct attempt *a)
+{
+	int fd = a->act->fd, port = BIND_RESERVED_FIRST + getpid() % (BIND_RESERVED_LAST - BIND_RESERVED_FIRST + 1);
+
+	if (a->sock.reserved) {
+		settle(a, bind_reserved(fd, &a->local, &port) == 0 ? SOCK_SETTLED : SOCK_UNBOUND);
+		return;
+	}
+	real.bind(fd, &a->local.any, name_length(&a->local));
+	settle(a, a->sock.stream ? SOCK_LENT : SOCK_DECIDED);
+}
+
 /* The policy has no say (any more): the socket is put back to what the program made it, and the call passes. */
 static ssize_t pass(struct attempt *a)
 {
@@ -45,9 +59,7 @@ static ssize_t pass(struct attempt *a)
 		a->sock.ranged = false;
 		settle(a, a->sock.state == SOCK_TRIED ? SOCK_UNBOUND : a->sock.state);
 	} else if (a->sock.state == SOCK_DEFERRED && bind_name_of(act->fd, &a->local) == 0) {
-		/* The kernel's choice of a port, as the program asked; should it have none, the call itself will say so. */
-		real.bind(act->fd, &a->local.any, name_length(&a->local));
-		settle(a, a->sock.stream ? SOCK_LENT : SOCK_DECIDED);
+		bind_as_asked(a);
 	}
 	if (!act->finish)
 		return 0;
@@ -118,10 +130,12 @@ static ssize_t place(struct attempt *a)
 /* Binds the address now and leaves the port to the call that has a destination. */
 static ssize_t defer(struct attempt *a)
 {
-	int error;
+	int error = -EOPNOTSUPP;
 
 	name_copy(&a->local, a->act->addr, a->act->len);
-	error = bind_address(a->act->fd, &a->sock, &a->local);
+	/* Who may not have a reserved port is told so now. */
+	if (!a->act->reserved || bind_may_reserve(a->sock.ipv6))
+		error = bind_address(a->act->fd, &a->sock, &a->local);
 	if (error == -ENOPROTOOPT || error == -EOPNOTSUPP) /* then what can be decided without a destination is */
 		return a->rule && a->rule->action == ACTION_ASSIGN ? place(a) : pass(a);
 	if (error) {
@@ -131,6 +145,7 @@ static ssize_t defer(struct attempt *a)
 	if (!a->sock.no_port && !a->sock.early_only)
 		bind_set_range(a->act->fd, SOCK_PUT_OFF_LO, SOCK_PUT_OFF_HI);
 	a->sock.addressed = true;
+	a->sock.reserved = a->act->reserved;
 	settle(a, a->sock.no_port ? SOCK_UNBOUND : SOCK_DEFERRED);
 	errno = a->saved_errno;
 	return 0;

@@ -242,6 +242,27 @@ bool bind_reuses(int fd, const struct sock *sock)
 	return sock->reuse && real.getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &value, &len) == 0 && value;
 }
 
+int bind_reserved(int fd, union name *name, int *port)
+{
+	int first;
+
+	if (*port < BIND_RESERVED_FIRST)
+		*port = BIND_RESERVED_FIRST;
+	else if (*port > BIND_RESERVED_LAST)
+		*port = BIND_RESERVED_LAST;
+	first = *port;
+	do {
+		name_set_port(name, (uint16_t)*port);
+		if (real.bind(fd, &name->any, name_length(name)) == 0)
+			return 0;
+		if (errno != EADDRINUSE)
+			return -errno;
+		if ((*port)-- == BIND_RESERVED_FIRST)
+			*port = BIND_RESERVED_LAST;
+	} while (*port != first);
+	return -EAGAIN;
+}
+
 void bind_let_share(int fd)
 {
 	switch_on(fd, SO_REUSEADDR);
@@ -325,6 +346,22 @@ static void scratch_close(int fd)
 static bool is_multicast(const struct ip_addr *addr)
 {
 	return addr->family == FAMILY_IPV6 ? addr->hi >> 56 == 0xff : IN_MULTICAST(addr->lo);
+}
+
+bool bind_may_reserve(bool ipv6)
+{
+	static const struct ip_addr any;
+	union name name;
+	int fd = scratch_socket(ipv6 ? AF_INET6 : AF_INET);
+	bool may;
+
+	if (fd < 0)
+		return false;
+	name_make(&name, ipv6, &any);
+	name_set_port(&name, BIND_RESERVED_LAST);
+	may = real.bind(fd, &name.any, name_length(&name)) == 0 || errno == EADDRINUSE;
+	scratch_close(fd);
+	return may;
 }
 
 /* Local is what can be bound and then connected to from there: broadcast addresses can only be bound. libc's connect is

@@ -101,6 +101,15 @@ bool addr_is_local(const struct endpoint *to);
  * machine has none (IPv6 switched off); connect() says that just as it does where a port is taken. */
 int source_of(int fd, const struct sockaddr *addr, socklen_t len, struct ip_addr *source);
 
+/* Binds a reserved port (bindresvport(3), rresvport(3)): *port, or the next one below that is free, round and round; leaves it
+ * in *port. -EAGAIN: all are in use. */
+#define BIND_RESERVED_FIRST 512
+#define BIND_RESERVED_LAST 1023
+int bind_reserved(int fd, union name *name, int *port);
+
+/* Whether this process may: the capability, or ip_unprivileged_port_start. */
+bool bind_may_reserve(bool ipv6);
+
 /* The interface that the socket is bound to (SO_BINDTODEVICE), 0 if none. */
 int bind_interface_of(int fd);
 

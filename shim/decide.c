@@ -107,7 +107,7 @@ static enum todo consult(struct attempt *a, const struct session *session)
 		identity_done(&store);
 	a->question.identity = NULL;
 	if (is_bind(act) && act->may_defer && name_port(act->addr) == 0 && a->sock.state == SOCK_UNBOUND &&
-	    (a->sock.no_port || waiting))
+	    ((a->sock.no_port && !act->reserved) || waiting))
 		return TODO_DEFER;
 	/* A datagram socket whose port is shown cannot have another later: it gets one of the rule that it waited for. */
 	if (!a->rule && !act->finish && !a->sock.stream && waiting && waiting->action == ACTION_ASSIGN)

@@ -110,14 +110,15 @@ static ssize_t finish_bindresvport_sa(const struct act *act)
 	return real.bindresvport_sa(act->fd, (struct sockaddr *)act->data);
 }
 
-/* Binds a port of the rule's, with the address that is in *addr, and leaves the port there. */
-static int bind_reserved(int fd, struct sockaddr *addr, int family, ssize_t (*finish)(const struct act *act))
+/* Binds a port of the rule's, with the address that is in *addr, and leaves the port there. Who has not given one does not
+ * look at the port: then it can be put off. */
+static int reserve(int fd, struct sockaddr *addr, int family, ssize_t (*finish)(const struct act *act))
 {
 	union name name = { .any = { .sa_family = (sa_family_t)family } };
 	uint16_t port = 0;
 	struct act act = {
 		.fd = fd, .calls = CALL_BIND, .addr = &name.any, .len = name_length(&name), .given = &port, .finish = finish,
-		.data = addr,
+		.data = addr, .may_defer = !addr, .reserved = !addr,
 	};
 	int result;
 
@@ -136,7 +137,7 @@ int hook_bindresvport(int fd, struct sockaddr_in *addr)
 {
 	if (addr && addr->sin_family != AF_INET)
 		return real.bindresvport(fd, addr);
-	return bind_reserved(fd, (struct sockaddr *)addr, AF_INET, finish_bindresvport);
+	return reserve(fd, (struct sockaddr *)addr, AF_INET, finish_bindresvport);
 }
 
 /* libtirpc's, which knows IPv6 as well: where there is no address, the socket's family counts. */
@@ -149,7 +150,7 @@ int hook_bindresvport_sa(int fd, struct sockaddr *addr)
 	errno = saved;
 	if (family != AF_INET && family != AF_INET6)
 		return real.bindresvport_sa(fd, addr);
-	return bind_reserved(fd, addr, family, finish_bindresvport_sa);
+	return reserve(fd, addr, family, finish_bindresvport_sa);
 }
 
 int hook_rresvport_af(int *port, sa_family_t family) EXPORT("rresvport_af");

@@ -30,8 +30,6 @@
 #include "session.h"
 #include "sock.h"
 
-#define RESERVED_FIRST 512
-#define RESERVED_LAST 1023
 #define PATIENCE_MAX 16 /* seconds; the server refuses, and may be about to start */
 
 bool rcmd_has_rules(void)
@@ -98,27 +96,14 @@ static void drop(int fd)
 	errno = saved;
 }
 
-/* libc's choice: downwards from *port, and round. EAGAIN: all are in use. */
-static int bind_reserved(int fd, union name *name, int *port)
+/* libc's own choice of a port. */
+static int take_reserved(int fd, union name *name, int *port)
 {
-	int first;
+	int error = bind_reserved(fd, name, port);
 
-	if (*port < RESERVED_FIRST)
-		*port = RESERVED_FIRST;
-	else if (*port > RESERVED_LAST)
-		*port = RESERVED_LAST;
-	first = *port;
-	do {
-		name_set_port(name, (uint16_t)*port);
-		if (real.bind(fd, &name->any, name_length(name)) == 0)
-			return 0;
-		if (errno != EADDRINUSE)
-			return -1;
-		if ((*port)-- == RESERVED_FIRST)
-			*port = RESERVED_LAST;
-	} while (*port != first);
-	errno = EAGAIN;
-	return -1;
+	if (error)
+		errno = -error;
+	return error ? -1 : 0;
 }
 
 static void name_any(union name *name, int family)
@@ -133,7 +118,7 @@ static ssize_t finish_bind(const struct act *act)
 	union name name;
 
 	name_copy(&name, act->addr, act->len);
-	return bind_reserved(act->fd, &name, (int *)act->data);
+	return take_reserved(act->fd, &name, (int *)act->data);
 }
 
 int rcmd_bound_socket(int *port, sa_family_t family)
@@ -183,7 +168,7 @@ static ssize_t finish_connect(const struct act *act)
 	try->reserved = sock_know(act->fd, &sock) && sock.state == SOCK_UNBOUND;
 	if (try->reserved) {
 		name_any(&name, act->addr->sa_family);
-		if (bind_reserved(act->fd, &name, try->port) < 0)
+		if (take_reserved(act->fd, &name, try->port) < 0)
 			return -1;
 		try->bound = true;
 	}
@@ -319,7 +304,7 @@ static int open_error_channel(int fd, sa_family_t family, int *port)
 		channel = accept_server(listener, &from);
 		if (channel < 0) {
 			say_error("rcmd: accept: ");
-		} else if (from < RESERVED_FIRST || from > RESERVED_LAST) {
+		} else if (from < BIND_RESERVED_FIRST || from > BIND_RESERVED_LAST) {
 			say("socket: ", "protocol failure in circuit setup", "\n");
 			drop(channel);
 			channel = -1;
@@ -421,7 +406,7 @@ int rcmd_run(const struct rcmd *rcmd, char **host, int *error_fd)
 {
 	const struct addrinfo *at;
 	struct addrinfo *found;
-	int fd, port = RESERVED_LAST;
+	int fd, port = BIND_RESERVED_LAST;
 	sigset_t urgent, before;
 
 	if (rcmd->family != AF_INET && rcmd->family != AF_INET6 && rcmd->family != AF_UNSPEC) {

@@ -36,6 +36,7 @@ static _Atomic int highest; /* no entry above was ever written */
 #define ENTRY_LETS_SHARE (1u << 15)
 #define ENTRY_RANGED (1u << 16)
 #define ENTRY_COPIED (1u << 17)
+#define ENTRY_RESERVED (1u << 18)
 
 static _Atomic uint32_t memory[SOCK_REMEMBERED];
 
@@ -64,7 +65,7 @@ static uint32_t entry_pack(const struct sock *sock)
 	       (sock->no_port ? ENTRY_NO_PORT : 0) | (sock->stream ? ENTRY_STREAM : 0) |
 	       (sock->addressed ? ENTRY_ADDRESSED : 0) | (sock->early_only ? ENTRY_EARLY_ONLY : 0) |
 	       (sock->lets_share ? ENTRY_LETS_SHARE : 0) | (sock->ranged ? ENTRY_RANGED : 0) |
-	       (sock->copied ? ENTRY_COPIED : 0) |
+	       (sock->copied ? ENTRY_COPIED : 0) | (sock->reserved ? ENTRY_RESERVED : 0) |
 	       (unsigned)sock->state << ENTRY_STATE_SHIFT |
 	       (unsigned)sock->protocol << ENTRY_PROTOCOL_SHIFT;
 }
@@ -81,6 +82,7 @@ static void entry_unpack(struct sock *sock, uint32_t entry)
 	sock->lets_share = entry & ENTRY_LETS_SHARE;
 	sock->ranged = entry & ENTRY_RANGED;
 	sock->copied = entry & ENTRY_COPIED;
+	sock->reserved = entry & ENTRY_RESERVED;
 	sock->state = (enum sock_state)(entry >> ENTRY_STATE_SHIFT & ENTRY_STATE_MASK);
 }
 

@@ -45,6 +45,7 @@ struct sock {
 	bool lets_share;       /* SO_REUSEADDR is on, and portshim switched it on */
 	bool ranged;           /* a late range is set */
 	bool no_port;          /* the program set IP_BIND_ADDRESS_NO_PORT */
+	bool reserved;         /* the bind that was put off asked for a reserved port */
 	bool copied;           /* the socket has another descriptor, by which it may have been bound */
 	bool addressed;        /* bound to an address without a port, by whomever */
 	bool early_only;       /* IP_LOCAL_PORT_RANGE is not ours to set: the program did, or the socket came from elsewhere,

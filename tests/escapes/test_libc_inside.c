@@ -4,8 +4,10 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "past.h"
@@ -151,18 +153,59 @@ Test(libc_inside, rpc_clients_of_old_libc_not_covered)
 	escape_end(&run, "pmap_getport");
 }
 
-/* A rule with a destination does not concern bindresvport(), and the port that root gets there stays for the connection;
- * without a destination the rule does. */
-Test(libc_inside, bindresvport_before_a_destination_not_covered)
+/* Who is told its port before there is a destination keeps it: a rule by destination comes too late. Without a destination a
+ * rule gives the port itself. (Who is not told: tests/shim/test_reserved.c.) */
+static void told_before(const char *how)
 {
-	static struct run run = { .policy = "[rule to]\nto = *:5000\nports = 20000-20009\n" }, all = { .policy = ALL };
+	static struct run to, all;
 	int port, tcp = server_tcp("127.0.0.1", 5000);
 
-	escape_start(&run, "bindresvport", "127.0.0.1", PORT);
+	to = (struct run){ .policy = "[rule to]\nto = *:5000\nports = 20000-20009\n" };
+	all = (struct run){ .policy = ALL };
+	escape_start(&to, how, "127.0.0.1", PORT);
 	port = server_accept(tcp, NULL);
-	cr_expect(is_reserved(port), "bindresvport() under a rule by destination is said to be not covered: port %d", port);
-	escape_end(&run, "bindresvport");
-	escape_start(&all, "bindresvport", "127.0.0.1", PORT);
-	covered("bindresvport()", server_accept(tcp, NULL));
-	escape_end(&all, "bindresvport");
+	cr_expect(is_reserved(port), "%s() under a rule by destination is said to be not covered: port %d", how, port);
+	escape_end(&to, how);
+	escape_start(&all, how, "127.0.0.1", PORT);
+	covered(how, server_accept(tcp, NULL));
+	escape_end(&all, how);
+}
+
+Test(libc_inside, bindresvport_told_before_a_destination_not_covered)
+{
+	told_before("bindresvport");
+}
+
+Test(libc_inside, rresvport_before_a_destination_not_covered)
+{
+	told_before("rresvport");
+}
+
+/* --- syslog -------------------------------------------------------------------------------------------------- */
+
+/* A /dev of our own, with a log in it. */
+static int log_open(void)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	shell("mount -t tmpfs -o mode=755 none /dev && mknod -m 666 /dev/null c 1 3 && mkdir -m 1777 /dev/shm &&"
+	      "mount -t tmpfs -o mode=1777 none /dev/shm");
+	cr_assert(fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0);
+	return fd;
+}
+
+/* It has a socket, but no port: whatever the policy says, it is heard. */
+Test(libc_inside, syslog_not_covered)
+{
+	static struct run run = { .policy = "[rule no]\naction = deny\n" };
+	char heard[256] = "";
+	int log = log_open();
+	struct pollfd pollfd = { .fd = log, .events = POLLIN };
+
+	escape_start(&run, "syslog", "words for the log", "0");
+	cr_assert(poll(&pollfd, 1, DEADLINE_MS) == 1, "no message");
+	cr_expect(recv(log, heard, sizeof(heard) - 1, 0) > 0 && strstr(heard, "words for the log"), "%s", heard);
+	escape_end(&run, "syslog");
+	close(log);
 }

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <syslog.h>
 #include <unistd.h>
 
 static const char *host;
@@ -212,6 +213,12 @@ static long by_rexec(void)
 	return rexec(&at, to.sin_port, "user", "password", "command", NULL);
 }
 
+static long by_syslog(void)
+{
+	syslog(LOG_INFO, "%s", host);
+	return 0;
+}
+
 /* The RPC clients of before glibc 2.32, which are there for old programs only. */
 static void *old_function(const char *name)
 {
@@ -254,13 +261,23 @@ static long by_inherited(void)
 	return connect(atoi(host), (struct sockaddr *)&to, sizeof(to));
 }
 
+/* --- a port that is told before there is a destination ------------------------------------------------------- */
+
 static long by_bindresvport(void)
 {
+	struct sockaddr_in told = { .sin_family = AF_INET };
 	int fd = open_socket(SOCK_STREAM);
 
-	if (bindresvport(fd, NULL) < 0)
+	if (bindresvport(fd, &told) < 0)
 		return -1;
 	return connect(fd, (struct sockaddr *)&to, sizeof(to));
+}
+
+static long by_rresvport(void)
+{
+	int told = 1023, fd = rresvport(&told);
+
+	return fd < 0 ? -1 : connect(fd, (struct sockaddr *)&to, sizeof(to));
 }
 
 static const struct { const char *name; long (*go)(void); } ways[] = {
@@ -271,6 +288,7 @@ static const struct { const char *name; long (*go)(void); } ways[] = {
 	{ "gethostbyaddr", by_gethostbyaddr }, { "getnameinfo", by_getnameinfo }, { "res_query", by_res_query },
 	{ "res_query-tcp", by_res_query_tcp }, { "rexec", by_rexec }, { "clnttcp", by_clnttcp },
 	{ "pmap_getport", by_pmap_getport }, { "inherited", by_inherited }, { "bindresvport", by_bindresvport },
+	{ "rresvport", by_rresvport }, { "syslog", by_syslog },
 };
 
 int main(int argc, char **argv)

@@ -13,6 +13,7 @@
 #include "tests/lib/world.h"
 
 #define POLICY "[rule rpc]\nports = 20000-20009\n"
+#define BY_DESTINATION "[rule rpc]\nto = 127.0.0.1, [::1]\nports = 20000-20009\n"
 #define MOUNTD "100005" /* what showmount(8) asks for */
 #define NOBODY "setpriv", "--reuid=65534", "--clear-groups"
 
@@ -170,9 +171,9 @@ static void client_run(struct run *run, const struct client *client)
 ParameterizedTest(int *index, rpc, client)
 {
 	static struct run rpcbind = { .bare = true }, server = { .bare = true };
-	static struct run bare = { .bare = true }, run = { .policy = POLICY };
+	static struct run bare = { .bare = true }, run = { .policy = POLICY }, to = { .policy = BY_DESTINATION };
 	const struct client *client = &clients[*index];
-	int port[8], n;
+	int port[12], n;
 
 	rpcbind_start(&rpcbind);
 	server_start(&server);
@@ -180,12 +181,14 @@ ParameterizedTest(int *index, rpc, client)
 	cr_assert(exited(&bare, 0) && bare.out[0], "%s%s", bare.out, bare.err);
 	client_run(&run, client);
 	story_same(client->argv[0], &bare, &run);
+	client_run(&to, client);
+	story_same(client->argv[0], &bare, &to);
 	server_stop(&server);
 	daemon_stop(&rpcbind);
-	n = ports_seen(&server, port, 8);
-	cr_assert(n >= 2 && n % 2 == 0, "%s", server.out);
+	n = ports_seen(&server, port, 12);
+	cr_assert(n >= 3 && n % 3 == 0, "%s", server.out);
 	for (int i = 0; i < n; i++) {
-		if (i < n / 2)
+		if (i < n / 3)
 			cr_expect(is_usual(port[i], client->root), "bare, from port %d", port[i]);
 		else
 			cr_expect(is_ours(port[i]), "from port %d", port[i]);
