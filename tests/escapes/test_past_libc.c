@@ -157,6 +157,25 @@ Test(past_libc, setuid_program_of_another_user_not_covered)
 	cr_expect(umount2(folder, MNT_DETACH) == 0);
 }
 
+#define BY_LIBCURL(mode) \
+	"import ctypes, os\n" \
+	"curl = ctypes.CDLL('libcurl.so.4', mode=os.RTLD_NOW | " mode ")\n" \
+	"curl.curl_easy_init.restype = ctypes.c_void_p\n" \
+	"handle = ctypes.c_void_p(curl.curl_easy_init())\n" \
+	"curl.curl_easy_setopt(handle, 10002, b'telnet://127.0.0.1:5000/')\n" \
+	"print('ok' if curl.curl_easy_perform(handle) == 0 else 'failed')\n"
+
+/* A library that is loaded so that it sees its own dependencies first finds libc's functions there. */
+Test(past_libc, library_bound_deeply_not_covered)
+{
+	const char *deeply[] = { PYTHON, "-c", BY_LIBCURL("os.RTLD_DEEPBIND"), NULL };
+	const char *usually[] = { PYTHON, "-c", BY_LIBCURL("0"), NULL };
+	static struct run run = { .policy = ALL };
+
+	not_covered("a library loaded with RTLD_DEEPBIND", port_of_program(&run, deeply));
+	covered("a library loaded without", port_of_program(&run, usually));
+}
+
 /* --- sockets from before ------------------------------------------------------------------------------------- */
 
 static void inherit(const char *what, const struct sockaddr_in *bound_to, bool is_covered)

@@ -4,13 +4,17 @@
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/lib/world.h"
@@ -297,6 +301,78 @@ ParameterizedTest(int *index, rsh, without_a_server)
 	story_same(lonely[*index][1], &bare, &run);
 }
 
+/* --- from address to address, and with patience --------------------------------------------------------------- */
+
+/* A name with two addresses; a server on the second. */
+static void two_addresses(void)
+{
+	const char *hosts = file_make("hosts", "127.0.0.2 two\n127.0.0.3 two\n");
+
+	cr_assert(mount(hosts, "/etc/hosts", NULL, MS_BIND, NULL) == 0, "/etc/hosts: %s", strerror(errno));
+}
+
+Test(rsh, two_addresses)
+{
+	static struct run bare = { .bare = true }, elsewhere = { .policy = ELSEWHERE }, run = { .policy = ALL };
+	const char *const there[] = REMOTE("rcmd", "two", "514", "both", NULL);
+	int listener = server_tcp("127.0.0.3", SHELL_PORT);
+	struct served served;
+
+	two_addresses();
+	served = play(&bare, there, listener, GRANTS);
+	cr_assert_str_eq(bare.err, "connect to address 127.0.0.2: Connection refused\nTrying 127.0.0.3...\n");
+	served = play(&elsewhere, there, listener, GRANTS);
+	cr_expect(is_reserved(served.from) && is_reserved(served.back), "%d, %d", served.from, served.back);
+	story_same("two addresses", &bare, &elsewhere);
+	served = play(&run, there, listener, GRANTS);
+	cr_expect(is_ours(served.from) && is_ours(served.back), "%d, %d", served.from, served.back);
+	story_same("two addresses", &bare, &run);
+}
+
+/* Until the program sleeps, as the kernel has it. */
+static void wait_until_asleep(pid_t pid)
+{
+	const struct timespec moment = { 0, 2 * 1000 * 1000 };
+	char path[64], line[64];
+	int number = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", pid);
+	for (int left = DEADLINE_MS / 2; number != SYS_clock_nanosleep && number != SYS_nanosleep; left--) {
+		FILE *file = fopen(path, "re");
+
+		cr_assert(file && left > 0, "it does not sleep");
+		number = fgets(line, sizeof(line), file) && sscanf(line, "%d", &number) == 1 ? number : -1;
+		fclose(file);
+		nanosleep(&moment, NULL);
+	}
+}
+
+/* A server that refuses may be about to start: a second later it is asked again. */
+static void start_late(struct run *run, bool ruled)
+{
+	const char *const there[] = REMOTE("rcmd", "127.0.0.1", "514", "one", NULL);
+	struct served served;
+	int listener;
+
+	start(run, there);
+	wait_until_asleep(run->pid);
+	listener = server_tcp("127.0.0.1", SHELL_PORT);
+	served = serve(listener, GRANTS);
+	cr_expect(ruled ? is_ours(served.from) : is_reserved(served.from), "from port %d", served.from);
+	finish(run);
+	close(listener);
+}
+
+Test(rsh, server_that_starts_late)
+{
+	static struct run bare = { .bare = true }, run = { .policy = ALL };
+
+	start_late(&bare, false);
+	start_late(&run, true);
+	cr_assert(exited(&bare, 0), "%s", bare.err);
+	story_same("a late server", &bare, &run);
+}
+
 /* --- when there is no port ---------------------------------------------------------------------------------- */
 
 Test(rsh, used_up)
@@ -342,6 +418,21 @@ Test(rsh, one_port_is_not_enough)
 	cr_expect_str_eq(run.out, "rcmd = -1\n");
 	cr_expect_str_empty(run.err);
 	close(fd);
+}
+
+/* It waits as connect() does, where the rule says so. */
+Test(rsh, waits_for_a_port)
+{
+	const char *const there[] = REMOTE("rcmd", "127.0.0.1", "514", "one", NULL);
+	static struct run run = { .policy = "[rule rsh]\nports = 20000\nexhausted = wait 30s\n" };
+	int listener = server_tcp("127.0.0.1", SHELL_PORT), holder = server_tcp("0.0.0.0", 20000);
+
+	start(&run, there);
+	wait_until_asleep(run.pid);
+	close(holder);
+	cr_expect_eq(serve(listener, GRANTS).from, 20000);
+	finish(&run);
+	cr_expect(exited(&run, 0), "%s", run.err);
 }
 
 Test(rsh, denied)
