@@ -38,9 +38,9 @@ static void note_passed(struct attempt *a)
  * Should there be none, the call itself will say so. */
 static void bind_as_asked(struct attempt *a)
 {
-	int fd = a->act->fd, port = BIND_RESERVED_FIRST + getpid() % (BIND_RESERVED_LAST - BIND_RESERVED_FIRST + 1);
+	int fd = a->act->fd, port = a->sock.reserved;
 
-	if (a->sock.reserved) {
+	if (port) {
 		settle(a, bind_reserved(fd, &a->local, &port) == 0 ? SOCK_SETTLED : SOCK_UNBOUND);
 		return;
 	}
@@ -133,8 +133,9 @@ static ssize_t defer(struct attempt *a)
 	int error = -EOPNOTSUPP;
 
 	name_copy(&a->local, a->act->addr, a->act->len);
-	/* Who may not have a reserved port is told so now. */
-	if (!a->act->reserved || bind_may_reserve(a->sock.ipv6))
+	/* Who cannot have a reserved port is told so now. */
+	a->sock.reserved = a->act->reserved ? bind_reserved_next(a->sock.ipv6, a->sock.stream) : 0;
+	if (!a->act->reserved || a->sock.reserved)
 		error = bind_address(a->act->fd, &a->sock, &a->local);
 	if (error == -ENOPROTOOPT || error == -EOPNOTSUPP) /* then what can be decided without a destination is */
 		return a->rule && a->rule->action == ACTION_ASSIGN ? place(a) : pass(a);
@@ -145,7 +146,6 @@ static ssize_t defer(struct attempt *a)
 	if (!a->sock.no_port && !a->sock.early_only)
 		bind_set_range(a->act->fd, SOCK_PUT_OFF_LO, SOCK_PUT_OFF_HI);
 	a->sock.addressed = true;
-	a->sock.reserved = a->act->reserved;
 	settle(a, a->sock.no_port ? SOCK_UNBOUND : SOCK_DEFERRED);
 	errno = a->saved_errno;
 	return 0;
@@ -208,7 +208,7 @@ void assign_deferred(int fd)
 {
 	int saved = errno;
 
-	if (sock_is_deferred(fd))
+	if (sock_is_deferred(fd) && !sock_put_off_port(fd))
 		bind_now(fd);
 	errno = saved;
 }

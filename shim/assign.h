@@ -38,7 +38,8 @@ bool assign_passes_sends(int fd);
  * `finish`; every other call gets its port, if the policy has a say, and goes on to `finish`. */
 ssize_t assign(const struct act *act);
 
-/* The name of a socket is about to be asked for: a deferred bind takes place now. errno is kept. */
+/* The name of a socket is about to be asked for: a deferred bind takes place now, unless it is one to a reserved port, which can
+ * be told without. errno is kept. */
 void assign_deferred(int fd);
 
 /* The same for a descriptor of which nothing is known. Whether there was anything to do. errno is kept. */

@@ -263,6 +263,32 @@ int bind_reserved(int fd, union name *name, int *port)
 	return -EAGAIN;
 }
 
+/* Processes begin at different ones. */
+static int first_reserved(void)
+{
+	return BIND_RESERVED_FIRST + getpid() % (BIND_RESERVED_LAST - BIND_RESERVED_FIRST + 1);
+}
+
+/* A socket has its family in its name, bound or not. */
+int bind_reserved_at(int fd, struct sockaddr *addr)
+{
+	int port = first_reserved(), error;
+	union name name;
+
+	if (addr)
+		name_copy(&name, addr, addr->sa_family == AF_INET6 ? sizeof(name.v6) : sizeof(name.v4));
+	error = addr ? 0 : bind_name_of(fd, &name);
+	if (!error && name.any.sa_family != AF_INET && name.any.sa_family != AF_INET6)
+		error = -EPFNOSUPPORT;
+	if (!error)
+		error = bind_reserved(fd, &name, &port);
+	if (!error && addr)
+		name_set_port((union name *)addr, (uint16_t)port);
+	if (error)
+		errno = -error;
+	return error ? -1 : 0;
+}
+
 void bind_let_share(int fd)
 {
 	switch_on(fd, SO_REUSEADDR);
@@ -348,20 +374,19 @@ static bool is_multicast(const struct ip_addr *addr)
 	return addr->family == FAMILY_IPV6 ? addr->hi >> 56 == 0xff : IN_MULTICAST(addr->lo);
 }
 
-bool bind_may_reserve(bool ipv6)
+uint16_t bind_reserved_next(bool ipv6, bool stream)
 {
 	static const struct ip_addr any;
+	int fd = real.socket(ipv6 ? AF_INET6 : AF_INET, (stream ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);
+	int port = first_reserved(), error;
 	union name name;
-	int fd = scratch_socket(ipv6 ? AF_INET6 : AF_INET);
-	bool may;
 
 	if (fd < 0)
-		return false;
+		return 0;
 	name_make(&name, ipv6, &any);
-	name_set_port(&name, BIND_RESERVED_LAST);
-	may = real.bind(fd, &name.any, name_length(&name)) == 0 || errno == EADDRINUSE;
+	error = bind_reserved(fd, &name, &port);
 	scratch_close(fd);
-	return may;
+	return error ? 0 : (uint16_t)port;
 }
 
 /* Local is what can be bound and then connected to from there: broadcast addresses can only be bound. libc's connect is

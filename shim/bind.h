@@ -107,8 +107,12 @@ int source_of(int fd, const struct sockaddr *addr, socklen_t len, struct ip_addr
 #define BIND_RESERVED_LAST 1023
 int bind_reserved(int fd, union name *name, int *port);
 
-/* Whether this process may: the capability, or ip_unprivileged_port_start. */
-bool bind_may_reserve(bool ipv6);
+/* The same at *addr, of IPv4 or IPv6, where the port is left; NULL: at no address, of the socket's family. Returns -1 and errno,
+ * as libtirpc's bindresvport_sa() does, for which it stands in. */
+int bind_reserved_at(int fd, struct sockaddr *addr);
+
+/* The port that it would be for a socket of this kind; 0 if none is free, or this process may not have one. */
+uint16_t bind_reserved_next(bool ipv6, bool stream);
 
 /* The interface that the socket is bound to (SO_BINDTODEVICE), 0 if none. */
 int bind_interface_of(int fd);

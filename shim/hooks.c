@@ -131,23 +131,36 @@ static int reserve(int fd, struct sockaddr *addr, int family, ssize_t (*finish)(
 	return result;
 }
 
+/* Of a socket that has ports; else AF_UNSPEC. errno is kept. */
+static int family_of(int fd)
+{
+	int saved = errno;
+	struct sock sock;
+	bool known = sock_know(fd, &sock);
+
+	errno = saved;
+	return !known ? AF_UNSPEC : sock.ipv6 ? AF_INET6 : AF_INET;
+}
+
 /* bindresvport(3) binds a port below 1024 of libc's choice and leaves it in *addr; with a rule, one of the rule's. */
 int hook_bindresvport(int fd, struct sockaddr_in *addr) EXPORT("bindresvport");
 int hook_bindresvport(int fd, struct sockaddr_in *addr)
 {
+	int family = AF_INET;
+
 	if (addr && addr->sin_family != AF_INET)
 		return real.bindresvport(fd, addr);
-	return reserve(fd, (struct sockaddr *)addr, AF_INET, finish_bindresvport);
+	if (!addr && real_has_libtirpc())
+		family = family_of(fd);
+	return family ? reserve(fd, (struct sockaddr *)addr, family, finish_bindresvport) : real.bindresvport(fd, addr);
 }
 
-/* libtirpc's, which knows IPv6 as well: where there is no address, the socket's family counts. */
+/* libtirpc's, which knows IPv6 as well: where there is no address, the socket's family counts, as in its bindresvport(). */
 int hook_bindresvport_sa(int fd, struct sockaddr *addr) EXPORT("bindresvport_sa");
 int hook_bindresvport_sa(int fd, struct sockaddr *addr)
 {
-	struct sock sock;
-	int saved = errno, family = addr ? addr->sa_family : !sock_know(fd, &sock) ? AF_UNSPEC : sock.ipv6 ? AF_INET6 : AF_INET;
+	int family = addr ? addr->sa_family : family_of(fd);
 
-	errno = saved;
 	if (family != AF_INET && family != AF_INET6)
 		return real.bindresvport_sa(fd, addr);
 	return reserve(fd, addr, family, finish_bindresvport_sa);
@@ -290,12 +303,26 @@ int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 	return real.sendmmsg(fd, messages, count, flags);
 }
 
+/* A reserved port that was put off is shown before the socket has it. */
+static int name_with_port(int fd, struct sockaddr *addr, socklen_t *len, uint16_t port)
+{
+	socklen_t room = len ? *len : 0;
+	int result = real.getsockname(fd, addr, len);
+
+	if (result == 0 && room >= sizeof(struct sockaddr_in) && name_is_inet(addr, *len) && name_port(addr) == 0)
+		name_set_port((union name *)addr, port);
+	return result;
+}
+
 int hook_getsockname(int fd, struct sockaddr *addr, socklen_t *len) EXPORT("getsockname");
 int hook_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
+	uint16_t reserved = sock_put_off_port(fd);
 	int result;
 
 	assign_deferred(fd);
+	if (reserved)
+		return name_with_port(fd, addr, len, reserved);
 	result = real.getsockname(fd, addr, len);
 	/* A descriptor that came from elsewhere, or has a copy, may be of a socket whose bind was put off there. */
 	if (result == 0 && (!sock_is_known(fd) || sock_is_copied(fd)) && name_is_inet(addr, *len) &&

@@ -9,6 +9,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "bind.h"
+
 #ifdef SYS_fcntl64
 #define SYS_FCNTL SYS_fcntl64
 #else
@@ -61,4 +63,9 @@ void real_resolve(void)
 #include "hooks.def"
 	atomic_flag_clear(&resolving);
 	errno = saved;
+}
+
+bool real_has_libtirpc(void)
+{
+	return real.bindresvport_sa != first_bindresvport_sa;
 }

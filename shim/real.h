@@ -7,6 +7,7 @@
 #define PORTSHIM_SHIM_REAL_H
 
 #include <netinet/in.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <time.h>
@@ -17,6 +18,9 @@ struct real {
 };
 
 extern struct real real;
+
+/* Whether libtirpc is among the libraries that the program was started with, whose bindresvport() is of both families. */
+bool real_has_libtirpc(void);
 
 /* Finds the next definitions (dlsym, RTLD_NEXT). Called from the constructor; may be called again. */
 void real_resolve(void);

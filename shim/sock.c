@@ -36,7 +36,8 @@ static _Atomic int highest; /* no entry above was ever written */
 #define ENTRY_LETS_SHARE (1u << 15)
 #define ENTRY_RANGED (1u << 16)
 #define ENTRY_COPIED (1u << 17)
-#define ENTRY_RESERVED (1u << 18)
+#define ENTRY_RESERVED_SHIFT 18 /* 10 bits */
+#define ENTRY_RESERVED_MASK 1023u
 
 static _Atomic uint32_t memory[SOCK_REMEMBERED];
 
@@ -65,7 +66,7 @@ static uint32_t entry_pack(const struct sock *sock)
 	       (sock->no_port ? ENTRY_NO_PORT : 0) | (sock->stream ? ENTRY_STREAM : 0) |
 	       (sock->addressed ? ENTRY_ADDRESSED : 0) | (sock->early_only ? ENTRY_EARLY_ONLY : 0) |
 	       (sock->lets_share ? ENTRY_LETS_SHARE : 0) | (sock->ranged ? ENTRY_RANGED : 0) |
-	       (sock->copied ? ENTRY_COPIED : 0) | (sock->reserved ? ENTRY_RESERVED : 0) |
+	       (sock->copied ? ENTRY_COPIED : 0) | (unsigned)sock->reserved << ENTRY_RESERVED_SHIFT |
 	       (unsigned)sock->state << ENTRY_STATE_SHIFT |
 	       (unsigned)sock->protocol << ENTRY_PROTOCOL_SHIFT;
 }
@@ -82,7 +83,7 @@ static void entry_unpack(struct sock *sock, uint32_t entry)
 	sock->lets_share = entry & ENTRY_LETS_SHARE;
 	sock->ranged = entry & ENTRY_RANGED;
 	sock->copied = entry & ENTRY_COPIED;
-	sock->reserved = entry & ENTRY_RESERVED;
+	sock->reserved = (uint16_t)(entry >> ENTRY_RESERVED_SHIFT & ENTRY_RESERVED_MASK);
 	sock->state = (enum sock_state)(entry >> ENTRY_STATE_SHIFT & ENTRY_STATE_MASK);
 }
 
@@ -220,6 +221,13 @@ bool sock_lets_share(int fd)
 bool sock_is_copied(int fd)
 {
 	return entry_of(fd) & ENTRY_COPIED;
+}
+
+uint16_t sock_put_off_port(int fd)
+{
+	if (!sock_is_deferred(fd))
+		return 0;
+	return (uint16_t)(entry_of(fd) >> ENTRY_RESERVED_SHIFT & ENTRY_RESERVED_MASK);
 }
 
 bool sock_range_is_ours(int fd)

@@ -45,7 +45,7 @@ struct sock {
 	bool lets_share;       /* SO_REUSEADDR is on, and portshim switched it on */
 	bool ranged;           /* a late range is set */
 	bool no_port;          /* the program set IP_BIND_ADDRESS_NO_PORT */
-	bool reserved;         /* the bind that was put off asked for a reserved port */
+	uint16_t reserved;     /* the bind that was put off is one to this reserved port, unless a rule decides; 0: to any */
 	bool copied;           /* the socket has another descriptor, by which it may have been bound */
 	bool addressed;        /* bound to an address without a port, by whomever */
 	bool early_only;       /* IP_LOCAL_PORT_RANGE is not ours to set: the program did, or the socket came from elsewhere,
@@ -67,6 +67,8 @@ bool sock_is_decided(int fd);
 bool sock_is_deferred(int fd);
 bool sock_lets_share(int fd);
 bool sock_is_copied(int fd);
+/* The reserved port that a bind was put off for; 0: none was. */
+uint16_t sock_put_off_port(int fd);
 
 /* Whether bounds for the local port that the kernel has of `fd` (IP_LOCAL_PORT_RANGE) are not the program's own. */
 bool sock_range_is_ours(int fd);

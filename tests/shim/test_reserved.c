@@ -37,6 +37,7 @@ Test(reserved, by_destination)
 	          "socket 2 udp4", "bindresvport 2", "sendto 2 127.0.0.1 5000", "name 2",
 	          "socket 3 udp4", "bindresvport 3", "sendto 3 127.0.0.1 6000", "name 3",
 	          "socket 4 udp4", "bindresvport 4", "connect 4 127.0.0.1 5000", "name 4", NULL);
+	cr_assert(exited(&run, 0), "%s%s", run.out, run.err);
 	cr_assert_str_eq(result_of(&run, "bindresvport 0"), "0");
 	ours(&run, "name 0");
 	reserved(&run, "name 1");
@@ -57,15 +58,35 @@ Test(reserved, late)
 	reserved(&run, "name 1");
 }
 
-/* A socket that shows its port, or listens, before it has a destination. */
+/* A socket that shows its port before it has a destination shows the one that it gets if no rule decides. */
+Test(reserved, shown_before)
+{
+	struct run run = { .policy = TO_5000 };
+	int shown;
+
+	own();
+	run_steps(&run, "socket 0 tcp4", "bindresvport 0", "name 0", "connect 0 127.0.0.1 6000", "dup 0 1", "name 1", NULL);
+	shown = port_of(&run, "name 0");
+	reserved(&run, "name 0");
+	cr_expect_eq(port_of(&run, "name 1"), shown, "%s", run.out);
+	run_steps(&run, "socket 0 udp4", "bindresvport 0", "name 0", "sendto 0 127.0.0.1 6000", "dup 0 1", "name 1", NULL);
+	reserved(&run, "name 0");
+	cr_expect_eq(port_of(&run, "name 1"), port_of(&run, "name 0"), "%s", run.out);
+	run_steps(&run, "socket 0 tcp4", "bindresvport 0", "name 0", "connect 0 127.0.0.1 5000", "dup 0 1", "name 1",
+	          "socket 2 udp4", "bindresvport 2", "name 2", "connect 2 127.0.0.1 5000", "dup 2 3", "name 3", NULL);
+	reserved(&run, "name 0");
+	ours(&run, "name 1");
+	reserved(&run, "name 2");
+	ours(&run, "name 3");
+}
+
+/* A socket that listens, one that is bound twice. */
 Test(reserved, without_a_destination)
 {
 	struct run run = { .policy = TO_5000 };
 
 	own();
-	run_steps(&run, "socket 0 tcp4", "bindresvport 0", "name 0", "connect 0 127.0.0.1 6000", "peer 0",
-	          "socket 1 tcp4", "bindresvport 1", "listen 1", "name 1", "socket 2 tcp4", "bindresvport 2", "bindresvport 2", NULL);
-	reserved(&run, "name 0");
+	run_steps(&run, "socket 1 tcp4", "bindresvport 1", "listen 1", "name 1", "socket 2 tcp4", "bindresvport 2", "bindresvport 2", NULL);
 	reserved(&run, "name 1");
 	cr_expect_str_eq(result_of(&run, "bindresvport 2"), "-1 EINVAL");
 }
