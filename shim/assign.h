@@ -16,7 +16,7 @@
 
 struct act {
 	int fd;
-	uint8_t calls;                /* one bit of enum call; rcmd(3), which does both in one: CALL_CONNECT | CALL_BIND */
+	uint8_t calls;                /* one bit of enum call; of rcmd(3), which does both: CALL_CONNECT | CALL_BIND */
 	const struct sockaddr *addr;  /* CALL_CONNECT, CALL_SEND: the destination; CALL_BIND: the name to bind */
 	socklen_t len;
 	bool dont_wait;               /* MSG_DONTWAIT: no waiting for a port either */
@@ -38,8 +38,8 @@ bool assign_passes_sends(int fd);
  * `finish`; every other call gets its port, if the policy has a say, and goes on to `finish`. */
 ssize_t assign(const struct act *act);
 
-/* The name of a socket is about to be asked for: a deferred bind takes place now, unless it is one to a reserved port, which can
- * be told without. errno is kept. */
+/* The name of a socket is about to be asked for: a deferred bind takes place now, unless it is one to a reserved port,
+ * which can be told without. errno is kept. */
 void assign_deferred(int fd);
 
 /* The same for a descriptor of which nothing is known. Whether there was anything to do. errno is kept. */

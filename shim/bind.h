@@ -101,14 +101,14 @@ bool addr_is_local(const struct endpoint *to);
  * machine has none (IPv6 switched off); connect() says that just as it does where a port is taken. */
 int source_of(int fd, const struct sockaddr *addr, socklen_t len, struct ip_addr *source);
 
-/* Binds a reserved port (bindresvport(3), rresvport(3)): *port, or the next one below that is free, round and round; leaves it
- * in *port. -EAGAIN: all are in use. */
+/* Binds a reserved port (bindresvport(3), rresvport(3)): *port, or the next one below that is free, and round; leaves it in
+ * *port. -EAGAIN: all are in use. */
 #define BIND_RESERVED_FIRST 512
 #define BIND_RESERVED_LAST 1023
 int bind_reserved(int fd, union name *name, int *port);
 
-/* The same at *addr, of IPv4 or IPv6, where the port is left; NULL: at no address, of the socket's family. Returns -1 and errno,
- * as libtirpc's bindresvport_sa() does, for which it stands in. */
+/* The same at *addr, of IPv4 or IPv6, where the port is left; NULL: at no address, of the socket's family. Returns -1 and
+ * errno, as libtirpc's bindresvport_sa() does, for which it stands in. */
 int bind_reserved_at(int fd, struct sockaddr *addr);
 
 /* The port that it would be for a socket of this kind; 0 if none is free, or this process may not have one. */

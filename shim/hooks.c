@@ -110,15 +110,15 @@ static ssize_t finish_bindresvport_sa(const struct act *act)
 	return real.bindresvport_sa(act->fd, (struct sockaddr *)act->data);
 }
 
-/* Binds a port of the rule's, with the address that is in *addr, and leaves the port there. Who has not given one does not
- * look at the port: then it can be put off. */
+/* Binds a port of the rule's, with the address that is in *addr, and leaves the port there. Who has not given one does
+ * not look at the port: then it can be put off. */
 static int reserve(int fd, struct sockaddr *addr, int family, ssize_t (*finish)(const struct act *act))
 {
 	union name name = { .any = { .sa_family = (sa_family_t)family } };
 	uint16_t port = 0;
 	struct act act = {
-		.fd = fd, .calls = CALL_BIND, .addr = &name.any, .len = name_length(&name), .given = &port, .finish = finish,
-		.data = addr, .may_defer = !addr, .reserved = !addr,
+		.fd = fd, .calls = CALL_BIND, .addr = &name.any, .len = name_length(&name), .given = &port,
+		.finish = finish, .data = addr, .may_defer = !addr, .reserved = !addr,
 	};
 	int result;
 
@@ -155,7 +155,8 @@ int hook_bindresvport(int fd, struct sockaddr_in *addr)
 	return family ? reserve(fd, (struct sockaddr *)addr, family, finish_bindresvport) : real.bindresvport(fd, addr);
 }
 
-/* libtirpc's, which knows IPv6 as well: where there is no address, the socket's family counts, as in its bindresvport(). */
+/* libtirpc's, which knows IPv6 as well: where there is no address, the socket's family counts. Likewise in its
+ * bindresvport(). */
 int hook_bindresvport_sa(int fd, struct sockaddr *addr) EXPORT("bindresvport_sa");
 int hook_bindresvport_sa(int fd, struct sockaddr *addr)
 {

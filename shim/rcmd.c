@@ -1,13 +1,13 @@
 /* rcmd.c - rresvport(3) and rcmd(3), whose sockets libc makes, binds and connects inside itself.
  *
- * Theory of operation. No hook sees these calls of libc's, so where a process has rules, the work is done here: the same
- * steps, the same words on standard error, the same patience. Only the local port is asked of the policy first; where
- * that has no say, it is a reserved one (512 to 1023), as libc takes it.
+ * Theory of operation. No hook sees these calls of libc's, so where a process has rules, the work is done here: the
+ * same steps, the same words on standard error, the same patience. Only the local port is asked of the policy first;
+ * where that has no say, it is a reserved one (512 to 1023), as libc takes it.
  *
- * The conversation (rshd(8)): the client connects and sends the number of a port that it listens on, in decimal and ended
- * by a NUL; the server connects to that for the program's standard error, unless the number is missing. Then the
- * client sends three strings, each with its NUL: its own user, the one there, the command. The server answers a NUL,
- * and the program's output follows; or it answers anything else, and a line that says why not.
+ * The conversation (rshd(8)): the client connects and sends the number of a port that it listens on, in decimal and
+ * ended by a NUL; the server connects to that for the program's standard error, unless the number is missing. Then
+ * the client sends three strings, each with its NUL: its own user, the one there, the command. The server answers a
+ * NUL, and the program's output follows; or it answers anything else, and a line that says why not.
  *
  * Like libc's, this is for programs that wait: it resolves names, sleeps and is no function for a signal handler. */
 #define _GNU_SOURCE

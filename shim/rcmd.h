@@ -18,8 +18,8 @@ bool rcmd_has_rules(void);
 /* As rresvport_af(3), but that the port is a rule's, if one concerns bind() to port 0. */
 int rcmd_bound_socket(int *port, sa_family_t family);
 
-/* As rcmd_af(3), but that the connection leaves from a rule's port, if one concerns connect() to where it goes, or bind().
- * The second connection, which the server makes, comes to a port as of rcmd_bound_socket(). */
+/* As rcmd_af(3), but that the connection leaves from a rule's port, if one concerns connect() to where it goes, or
+ * bind(). The second connection, which the server makes, comes to a port as of rcmd_bound_socket(). */
 int rcmd_run(const struct rcmd *rcmd, char **host, int *error_fd);
 
 #endif

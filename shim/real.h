@@ -19,7 +19,8 @@ struct real {
 
 extern struct real real;
 
-/* Whether libtirpc is among the libraries that the program was started with, whose bindresvport() is of both families. */
+/* Whether libtirpc is among the libraries that the program was started with, whose bindresvport() is of both
+ * families. */
 bool real_has_libtirpc(void);
 
 /* Finds the next definitions (dlsym, RTLD_NEXT). Called from the constructor; may be called again. */

@@ -45,7 +45,7 @@ struct sock {
 	bool lets_share;       /* SO_REUSEADDR is on, and portshim switched it on */
 	bool ranged;           /* a late range is set */
 	bool no_port;          /* the program set IP_BIND_ADDRESS_NO_PORT */
-	uint16_t reserved;     /* the bind that was put off is one to this reserved port, unless a rule decides; 0: to any */
+	uint16_t reserved;     /* the bind that was put off goes to this reserved port, if no rule decides; 0: to any */
 	bool copied;           /* the socket has another descriptor, by which it may have been bound */
 	bool addressed;        /* bound to an address without a port, by whomever */
 	bool early_only;       /* IP_LOCAL_PORT_RANGE is not ours to set: the program did, or the socket came from elsewhere,

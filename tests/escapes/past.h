@@ -1,5 +1,5 @@
-/* past.h - what the tests of the ways past the library share. Each says "not covered" of one, and fails the day that this
- * changes: then it belongs to what is covered, and README's Limitations lose a line. */
+/* past.h - what the tests of the ways past the library share. Each says "not covered" of one, and fails the day that
+ * this changes: then it belongs to what is covered, and README's Limitations lose a line. */
 #ifndef PORTSHIM_TESTS_ESCAPES_PAST_H
 #define PORTSHIM_TESTS_ESCAPES_PAST_H
 

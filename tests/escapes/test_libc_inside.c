@@ -153,8 +153,8 @@ Test(libc_inside, rpc_clients_of_old_libc_not_covered)
 	escape_end(&run, "pmap_getport");
 }
 
-/* Who is told its port before there is a destination keeps it: a rule by destination comes too late. Without a destination a
- * rule gives the port itself. (Who is not told: tests/shim/test_reserved.c.) */
+/* Who is told its port before there is a destination keeps it: a rule by destination comes too late. Without a
+ * destination a rule gives the port itself. (Who is not told: tests/shim/test_reserved.c.) */
 static void told_before(const char *how)
 {
 	static struct run to, all;

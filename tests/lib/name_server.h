@@ -11,8 +11,8 @@
 /* Lets libc's resolver ask NAME_SERVER, port 53, in this mount namespace. */
 void name_server_set(void);
 
-/* Answers the next query that comes to a socket of server_udp() or server_tcp() within the deadline; `cut`: only that the
- * answer is too long for a datagram. The port that it came from. */
+/* Answers the next query that comes to a socket of server_udp() or server_tcp() within the deadline; `cut`: only that
+ * the answer is too long for a datagram. The port that it came from. */
 int name_server_udp(int fd, bool cut);
 int name_server_tcp(int listener);
 

@@ -208,8 +208,8 @@ void shell(const char *format, ...)
 	cr_assert(exited(&run, 0), "%s\n%s%s", line, run.out, run.err);
 }
 
-/* A remote address of zeros, and 0A is LISTEN, 07 a datagram socket that is not connected. A probe by connect() would show in
- * the server's log. */
+/* A remote address of zeros, and 0A is LISTEN, 07 a datagram socket that is not connected. A probe by connect() would
+ * show in the server's log. */
 static bool listens(int port, bool udp)
 {
 	static const char *const tables[] = { "/proc/self/net/tcp", "/proc/self/net/tcp6", "/proc/self/net/udp",

@@ -50,8 +50,8 @@ void story_same(const char *what, const struct run *bare, const struct run *run)
 /* A line of sh(1), bare, that must succeed. */
 void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Starts a server and waits until it listens on the port, on TCP, or on UDP. It ends with daemon_stop(), or at the latest
- * with the test. */
+/* Starts a server and waits until it listens on the port, on TCP, or on UDP. It ends with daemon_stop(), or at the
+ * latest with the test. */
 void daemon_start(struct run *run, const char *const argv[], int port);
 void daemon_start_udp(struct run *run, const char *const argv[], int port);
 void daemon_stop(struct run *run);

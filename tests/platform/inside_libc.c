@@ -1,9 +1,10 @@
 /* inside_libc.c - which calls libc makes inside itself, where no library that comes before it is asked.
  *
- * This program defines the names that portshim interposes, as a preloaded library does, and notes who calls them. What
- * libc's own functions do shows here only where they go by those names: never. So the queries of the resolver, the
- * sockets of rcmd, rexec, rresvport and bindresvport, and those of the old RPC clients leave from where libc says; those
- * that are to leave from elsewhere must be interposed as a whole. syslog and getifaddrs have sockets, but no ports. */
+ * This program defines the names that portshim interposes, as a preloaded library does, and notes who calls them.
+ * What libc's own functions do shows here only where they go by those names: never. So the queries of the resolver,
+ * the sockets of rcmd, rexec, rresvport and bindresvport, and those of the old RPC clients leave from where libc
+ * says; those that are to leave from elsewhere must be interposed as a whole. syslog and getifaddrs have sockets, but
+ * no ports. */
 #include "fact.h"
 
 #include <dlfcn.h>

@@ -1,5 +1,5 @@
-/* cares_lookup.c - a program that asks the DNS by c-ares, as many servers and runtimes do: `cares_lookup SERVER NAME udp|tcp`
- * prints the address. */
+/* cares_lookup.c - a program that asks the DNS by c-ares, as many servers and runtimes do: `cares_lookup SERVER NAME
+ * udp|tcp` prints the address. */
 #include <ares.h>
 #include <arpa/inet.h>
 #include <netdb.h>

@@ -1,5 +1,5 @@
-/* escape.c - the ways to a port that pass by libc's names: `escape HOW ADDRESS PORT` goes one of them, to a server on TCP or
- * UDP, and prints "ok" or the errno's name. Names for the resolver stand for ADDRESS; its server has port 53. */
+/* escape.c - the ways to a port that pass by libc's names: `escape HOW ADDRESS PORT` goes one of them, to a server on
+ * TCP or UDP, and prints "ok" or the errno's name. Names for the resolver stand for ADDRESS; its server has port 53. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dlfcn.h>

@@ -1,4 +1,5 @@
-/* remote.c - rcmd(3) and rresvport(3), of which libc does all inside itself: `remote HOW ARGUMENT...` prints what came of it.
+/* remote.c - rcmd(3) and rresvport(3), of which libc does all inside itself: `remote HOW ARGUMENT...` prints what
+ * came of it.
  *
  * rcmd HOST PORT both|one        a command there, with or without the second connection, for standard error
  * rcmd4|rcmd6|rcmdany HOST ...   the same by rcmd_af()

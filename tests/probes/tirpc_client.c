@@ -1,5 +1,5 @@
-/* tirpc_client.c - a client by libtirpc: `tirpc_client HOST PROGRAM VERSION NETID none|sys` calls procedure 1 twice and prints
- * the answers. */
+/* tirpc_client.c - a client by libtirpc: `tirpc_client HOST PROGRAM VERSION NETID none|sys` calls procedure 1 twice
+ * and prints the answers. */
 #include <rpc/rpc.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* tirpc_reserve.c - libtirpc's bindresvport_sa(): `tirpc_reserve tcp4|udp4|tcp6|udp6 null|any|ADDRESS` binds by it, prints the
- * result, and "name = PORT", and "told = PORT" where an address was given. */
+/* tirpc_reserve.c - libtirpc's bindresvport_sa(): `tirpc_reserve tcp4|udp4|tcp6|udp6 null|any|ADDRESS` binds by it,
+ * prints the result, and "name = PORT", and "told = PORT" where an address was given. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
-/* tirpc_server.c - a server by libtirpc: `tirpc_server PROGRAM VERSION` registers with rpcbind on TCP and UDP, of both families,
- * prints "NETID PORT" of each, "paused" when all are there, and then "NETID from PORT" of each call. It answers four zero
- * bytes to all but the null procedure: an empty list, or 0. */
+/* tirpc_server.c - a server by libtirpc: `tirpc_server PROGRAM VERSION` registers with rpcbind on TCP and UDP, of
+ * both families, prints "NETID PORT" of each, "paused" when all are there, and then "NETID from PORT" of each call.
+ * It answers four zero bytes to all but the null procedure: an empty list, or 0. */
 #include <netinet/in.h>
 #include <rpc/rpc.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* test_reserved.c - bindresvport() under rules by destination: the port is put off, as that of a bind() to port 0 is, and is a
- * reserved one where no rule decides. */
+/* test_reserved.c - bindresvport() under rules by destination: the port is put off, as that of a bind() to port 0 is,
+ * and is a reserved one where no rule decides. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <string.h>
@@ -52,8 +52,8 @@ Test(reserved, late)
 	struct run run = { .policy = "[rule to]\nto = *:5000\nports = 40500-40509\n" };
 
 	own();
-	run_steps(&run, "socket 0 tcp4", "bindresvport 0", "connect 0 127.0.0.1 5000", "name 0", "socket 1 tcp4",
-	          "bindresvport 1", "connect 1 127.0.0.1 6000", "name 1", NULL);
+	run_steps(&run, "socket 0 tcp4", "bindresvport 0", "connect 0 127.0.0.1 5000", "name 0",
+	          "socket 1 tcp4", "bindresvport 1", "connect 1 127.0.0.1 6000", "name 1", NULL);
 	cr_expect(port_of(&run, "name 0") >= 40500 && port_of(&run, "name 0") <= 40509, "%s", run.out);
 	reserved(&run, "name 1");
 }
@@ -86,7 +86,8 @@ Test(reserved, without_a_destination)
 	struct run run = { .policy = TO_5000 };
 
 	own();
-	run_steps(&run, "socket 1 tcp4", "bindresvport 1", "listen 1", "name 1", "socket 2 tcp4", "bindresvport 2", "bindresvport 2", NULL);
+	run_steps(&run, "socket 1 tcp4", "bindresvport 1", "listen 1", "name 1",
+	          "socket 2 tcp4", "bindresvport 2", "bindresvport 2", NULL);
 	reserved(&run, "name 1");
 	cr_expect_str_eq(result_of(&run, "bindresvport 2"), "-1 EINVAL");
 }
@@ -111,7 +112,8 @@ Test(reserved, at_once)
 	struct run run = { .policy = "[rule r]\nports = 20000-20009\n" };
 
 	own();
-	run_steps(&run, "socket 0 tcp4", "bindresvport 0", "name 0", "setuid 65534", "socket 1 tcp4", "bindresvport 1", "name 1", NULL);
+	run_steps(&run, "socket 0 tcp4", "bindresvport 0", "name 0", "setuid 65534",
+	          "socket 1 tcp4", "bindresvport 1", "name 1", NULL);
 	ours(&run, "name 0");
 	ours(&run, "name 1");
 }

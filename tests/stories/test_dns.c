@@ -1,5 +1,5 @@
-/* test_dns.c - programs that ask the DNS themselves, and not by libc, leave from the rule's ports; and say for the rest what
- * they say without portshim. (By libc: tests/escapes/.) */
+/* test_dns.c - programs that ask the DNS themselves, and not by libc, leave from the rule's ports; and say for the
+ * rest what they say without portshim. (By libc: tests/escapes/.) */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -117,13 +117,14 @@ Test(dns, one_after_the_other)
 	cr_expect_str_empty(run.err);
 }
 
-/* A port that the program names itself is kept, unless the rule says otherwise. delv(1), like named(8), names one at random
- * for each question. */
+/* A port that the program names itself is kept, unless the rule says otherwise. delv(1), like named(8), names one at
+ * random for each question. */
 Test(dns, ports_that_the_program_names)
 {
 	const char *dig[] = { "dig", "-b", "127.0.0.1#20777", "+short", AT, NAME, NULL };
 	const char *delv[] = { "delv", "-i", "+short", AT, NAME, NULL };
-	static struct run keep = { .policy = TO }, assign = { .policy = "[rule all]\nports = 20000-20009\nexplicit = assign\n" };
+	static struct run keep = { .policy = TO };
+	static struct run assign = { .policy = "[rule all]\nports = 20000-20009\nexplicit = assign\n" };
 	int port, server = server_udp(NAME_SERVER, 53);
 
 	start(&keep, dig);

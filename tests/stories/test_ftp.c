@@ -1,5 +1,5 @@
-/* test_ftp.c - FTP, where each file has a connection of its own, in either direction: a client leaves from the rule's ports and
- * listens on them (active), and so does a server (active, passive). */
+/* test_ftp.c - FTP, where each file has a connection of its own, in either direction: a client leaves from the rule's
+ * ports and listens on them (active), and so does a server (active, passive). */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>

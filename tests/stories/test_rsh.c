@@ -1,5 +1,5 @@
-/* test_rsh.c - rcmd(3), rresvport(3) and rsh(1), whose sockets libc makes inside itself, leave from the rule's ports; and
- * say and do for the rest what they do without portshim. */
+/* test_rsh.c - rcmd(3), rresvport(3) and rsh(1), whose sockets libc makes inside itself, leave from the rule's ports;
+ * and say and do for the rest what they do without portshim. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
-/* test_tftp.c - TFTP, where both sides have ports of their own choice: the client's, and the one that the server takes for each
- * transfer (RFC 1350, 4). Both are the rule's. */
+/* test_tftp.c - TFTP, where both sides have ports of their own choice: the client's, and the one that the server
+ * takes for each transfer (RFC 1350, 4). Both are the rule's. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -102,8 +102,8 @@ static void server_start(struct run *server)
 
 	strcpy(folder, file_path("files"));
 	shell("ip address add " NEAR4 "/24 dev lo"); /* it looks its address up, and loopback alone counts for none */
-	shell("chmod 755 %s && mkdir -p %s && printf '" "hello there\\n" "' >%s/file && chmod -R a+rX %s", file_path("."), folder,
-	      folder, folder);
+	shell("chmod 755 %s && mkdir -p %s && printf 'hello there\\n' >%s/file && chmod -R a+rX %s", file_path("."),
+	      folder, folder, folder);
 	daemon_start_udp(server, argv, 69);
 }
 
