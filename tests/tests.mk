@@ -4,6 +4,7 @@
 #   shim/      small programs (probes/) run under the library       (Criterion)
 #   tools/     the command                                          (Criterion)
 #   stories/   programs from Debian's packages, end to end          (Criterion)
+#   escapes/   what passes by the library: each test says "not covered"    (Criterion)
 #   transparency/  what a program sees, bare and under the library (Criterion)
 #   bench/     what it costs: `make bench`
 #   platform/  what we rely on of the kernel and libc, as programs
