@@ -76,6 +76,7 @@ static void begin_steered(struct choice *choice)
 
 	choice->steered = true;
 	choice->left = 2 * rule->ports.count + 64;
+	choice->swept_before = atomic_load_explicit(&purpose->table->swept, memory_order_acquire);
 	choice->algorithm = (struct algorithm){
 		.choose = rule->choose, .entry = entry, .to = purpose->to, .program = purpose->program,
 	};
@@ -99,6 +100,15 @@ static bool rise(struct walk *walk)
 	return false;
 }
 
+/* Whether a sweep, by whomever, has ended since the walk began: what it freed may lie behind where the walk was. */
+static bool was_swept(struct choice *choice)
+{
+	uint64_t now = atomic_load_explicit(&choice->purpose.table->swept, memory_order_acquire), before = choice->swept_before;
+
+	choice->swept_before = now;
+	return now != before;
+}
+
 static bool look_again(struct choice *choice)
 {
 	const struct purpose *purpose = &choice->purpose;
@@ -113,7 +123,7 @@ static bool look_again(struct choice *choice)
 		choice->swept_since = choice->walk.now;
 	choice->walk.level = LEVEL_WELCOME;
 	choice->walk.seen = 0;
-	return swept == SWEPT_FREE;
+	return was_swept(choice) || swept == SWEPT_FREE;
 }
 
 static bool make_room(struct choice *choice)

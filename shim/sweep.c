@@ -216,12 +216,12 @@ static enum swept run(struct sweep *sweep, uint64_t id)
 {
 	uint64_t now;
 
-	atomic_fetch_add_explicit(&sweep->table->swept, 1, memory_order_relaxed);
 	ask(sweep);
 	if (sweep->peer)
 		judge_peer(sweep);
 	else
 		judge_protocol(sweep);
+	atomic_fetch_add_explicit(&sweep->table->swept, 1, memory_order_release); /* whoever looked meanwhile looks again */
 	now = clock_now();
 	put_off(sweep->table, id, sweep->blind ? now + SECOND : now + PATIENCE * (now - sweep->started));
 	return sweep->freed ? SWEPT_FREE : SWEPT_IN_VAIN;
