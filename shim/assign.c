@@ -165,6 +165,9 @@ static __attribute__((noinline)) ssize_t consider(const struct act *act, int sav
 {
 	struct attempt attempt = { .act = act, .saved_errno = saved_errno };
 
+	/* Who was cancelled before the call ends before the socket is touched, as in libc's own. */
+	if (act->calls & (CALL_CONNECT | CALL_SEND))
+		pthread_testcancel();
 	switch (decide(&attempt)) {
 	case TODO_DENY:
 		return deny(&attempt);
