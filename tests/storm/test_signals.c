@@ -1,0 +1,71 @@
+/* test_signals.c - a handler that connects, sends, binds and closes at any moment, within our own calls too. */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+
+#include "tests/storm/stepping.h"
+
+static const struct way *const ways[] = { &early_shared, &early_exclusive, &late };
+
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+/* --- behind each instruction of a call --- */
+
+static void at_each_instruction(const char *scene)
+{
+	for (size_t i = 0; i < WAYS; i++) {
+		step(ways[i], scene, "talk", "1");
+		step(ways[i], scene, "talk", "11");
+	}
+}
+
+Test(signals, within_connect)
+{
+	at_each_instruction("connect");
+}
+
+Test(signals, within_send)
+{
+	at_each_instruction("send");
+}
+
+Test(signals, within_bind_and_connect)
+{
+	step(&deferred_early, "bind-connect", "talk", "1");
+	step(&deferred_early, "bind-connect", "talk", "11");
+	step(&deferred_late, "bind-connect", "talk", "1");
+	step(&deferred_late, "bind-connect", "talk", "11");
+}
+
+Test(signals, within_listen)
+{
+	step(&early_shared, "listen", "talk", "1");
+	step(&late, "listen", "talk", "1");
+}
+
+Test(signals, within_close_and_dup)
+{
+	at_each_instruction("close");
+	at_each_instruction("dup");
+}
+
+/* Until somebody has made a session, a table and all else that a process has once. */
+Test(signals, within_first_calls)
+{
+	step(&early_shared, "first", "talk", "-31");
+	step(&late, "first", "talk", "-61");
+	step(&early_shared, "first-table", "talk", "-53");
+}
+
+/* The handler sweeps the table as well. */
+Test(signals, within_a_sweep)
+{
+	step(&early_shared, "sweep", "talk", "-13");
+	step(&late, "sweep", "talk", "-29");
+}
+
+/* A handler within the handler. */
+Test(signals, nested)
+{
+	for (size_t i = 0; i < WAYS; i++)
+		step(ways[i], "connect", "nest", "-1");
+}
