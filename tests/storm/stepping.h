@@ -7,7 +7,7 @@
 static struct run played;
 
 /* Nothing was wrong while it was played, and all ports can be had afterwards. */
-static void all_is_well(const struct way *way, const char *scene, const char *act)
+static inline void all_is_well(const struct way *way, const char *scene, const char *act)
 {
 	int ports = way->hi - way->lo + 1;
 
@@ -21,7 +21,7 @@ static void all_is_well(const struct way *way, const char *scene, const char *ac
 }
 
 /* STRIDE as storm_step has it. */
-static void step(const struct way *way, const char *scene, const char *act, const char *stride)
+static inline void step(const struct way *way, const char *scene, const char *act, const char *stride)
 {
 	char lo[16], hi[16];
 	const char *argv[] = { built("tests/probes/storm_step"), scene, act, stride, lo, hi, NULL };

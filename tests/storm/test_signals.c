@@ -69,3 +69,30 @@ Test(signals, nested)
 	for (size_t i = 0; i < WAYS; i++)
 		step(ways[i], "connect", "nest", "-1");
 }
+
+/* --- at any moment --- */
+
+static void rain(const struct way *way)
+{
+	struct way wide = *way;
+	char lo[16], hi[16];
+	const char *argv[] = { built("tests/probes/storm_rain"), "3000", lo, hi, NULL };
+
+	wide.hi = wide.lo + 15;
+	snprintf(lo, sizeof(lo), "%d", wide.lo);
+	snprintf(hi, sizeof(hi), "%d", wide.hi);
+	witness_begin(&wide);
+	played = (struct run){ .policy = policy_of(&wide) };
+	run_program(&played, argv);
+	all_is_well(&wide, "rain", "talk");
+	cr_assert_eq(crowd_count(&played, "heard"), 3000, "%s", played.out);
+	cr_assert_eq(crowd_count(&played, "alarms"), 3000, "%s", played.out);
+	witness_end(&wide);
+}
+
+Test(signals, rain)
+{
+	for (size_t i = 0; i < WAYS; i++)
+		rain(ways[i]);
+	rain(&deferred_early);
+}

@@ -39,7 +39,7 @@ static struct witness {
 
 static pid_t witness_pid;
 
-static void witness_look(const struct way *way, const struct sockaddr_in *name, _Atomic int *count)
+static inline void witness_look(const struct way *way, const struct sockaddr_in *name, _Atomic int *count)
 {
 	int port = ntohs(name->sin_port);
 
@@ -48,7 +48,7 @@ static void witness_look(const struct way *way, const struct sockaddr_in *name, 
 		witness->outside++;
 }
 
-static void witness_take(int epoll, int listener, const struct way *way)
+static inline void witness_take(int epoll, int listener, const struct way *way)
 {
 	struct sockaddr_in name;
 	socklen_t len = sizeof(name);
@@ -62,7 +62,7 @@ static void witness_take(int epoll, int listener, const struct way *way)
 }
 
 /* The client ends its connections; a connection is looked at even if it ended before it was taken. */
-static void witness_serve(int epoll, int tcp, int udp, const struct way *way)
+static inline void witness_serve(int epoll, int tcp, int udp, const struct way *way)
 {
 	for (;;) {
 		struct epoll_event event[64];
@@ -85,7 +85,7 @@ static void witness_serve(int epoll, int tcp, int udp, const struct way *way)
 }
 
 /* A network of the test's own, with a server in it that knows which ports are right. */
-static void witness_begin(const struct way *way)
+static inline void witness_begin(const struct way *way)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	struct rlimit limit;
@@ -116,13 +116,13 @@ static void witness_begin(const struct way *way)
 }
 
 /* Nobody came from elsewhere, unless clients were bare (NULL). */
-static void witness_end(const struct way *way)
+static inline void witness_end(const struct way *way)
 {
 	crowd_end(witness_pid);
 	cr_assert(!way || witness->outside == 0, "%s: %d from outside the ports", way->name, witness->outside);
 }
 
-static const char *policy_of(const struct way *way)
+static inline const char *policy_of(const struct way *way)
 {
 	static char policy[128];
 
