@@ -60,7 +60,7 @@ static bool next_alone(struct choice *choice, struct candidate *candidate)
 			continue;
 		*candidate = (struct candidate){ .lo = port, .hi = port };
 		if (!choice->purpose.table || lease_claim_spare(choice->purpose.table, choice->purpose.peer, port,
-		                                                &candidate->lease) == CLAIM_MADE)
+		                                                choice->purpose.note, &candidate->lease) == CLAIM_MADE)
 			return true;
 	}
 	return false;
@@ -157,7 +157,8 @@ static bool retry(struct choice *choice, struct candidate *candidate)
 
 		if (!port)
 			break;
-		if (lease_retry(purpose->table, purpose->peer, port, purpose->number, &candidate->lease) == CLAIM_MADE) {
+		if (lease_retry(purpose->table, purpose->peer, port, purpose->number, purpose->note, &candidate->lease) ==
+		    CLAIM_MADE) {
 			candidate->lo = candidate->hi = port;
 			return true;
 		}
@@ -179,7 +180,7 @@ static bool next_steered(struct choice *choice, struct candidate *candidate)
 		if (position < 0)
 			return retry(choice, candidate);
 		port = ports_nth(&purpose->rule->ports, (uint32_t)position, NULL);
-		switch (lease_claim(purpose->table, purpose->peer, port, purpose->number, &candidate->lease)) {
+		switch (lease_claim(purpose->table, purpose->peer, port, purpose->number, purpose->note, &candidate->lease)) {
 		case CLAIM_MADE:
 			candidate->lo = candidate->hi = port;
 			return true;

@@ -41,6 +41,7 @@ struct purpose {
 	struct table *table;        /* NULL: none */
 	const struct peer *peer;    /* in the table */
 	uint32_t number;            /* of the rule's entry in the table */
+	word64 *note;               /* where a claim is noted; NULL: nowhere */
 };
 
 struct choice {

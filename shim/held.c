@@ -9,22 +9,14 @@
 /* Number of the cell, and the word's nonce where that has it: who the owner is, this process knows. 0: none. */
 static word64 held[HELD_DESCRIPTORS];
 
-static word64 *entry_of(int fd)
+word64 *held_note(int fd)
 {
 	return fd >= 0 && fd < HELD_DESCRIPTORS ? &held[fd] : NULL;
 }
 
-void held_keep(int fd, const struct lease *lease)
-{
-	word64 *entry = entry_of(fd);
-
-	if (entry && lease->cell)
-		atomic_store_explicit(entry, lease_nonce(lease) | lease->cell, memory_order_relaxed);
-}
-
 struct lease held_take(int fd)
 {
-	word64 *entry = entry_of(fd);
+	word64 *entry = held_note(fd);
 	struct lease none = { .cell = 0 };
 	uint64_t had = entry ? atomic_load_explicit(entry, memory_order_relaxed) : 0;
 

@@ -1,4 +1,5 @@
-/* held.h - which lease a descriptor's socket has, so that close() can give the port back in the table.
+/* held.h - which lease a descriptor's socket has, so that close() can give the port back in the table: from before the claim is
+ * made, so that there is no moment at which a jump out of a signal handler leaves a port behind.
  *
  * A hint like all of the table: a descriptor that was closed out of sight, or that has copies, makes the table
  * believe a port in use or free that is not. The kernel says so when it matters. */
@@ -7,7 +8,8 @@
 
 #include "lease.h"
 
-void held_keep(int fd, const struct lease *lease);
+/* Where the lease of the descriptor's socket is noted by who makes the claim; NULL: it is not kept. */
+word64 *held_note(int fd);
 
 /* What `fd` had, for held_return(); it has nothing from here on. */
 struct lease held_take(int fd);

@@ -393,8 +393,22 @@ static int32_t block_get(struct table *table, uint32_t first, uint64_t tag)
 	return block < 0 && block_name_one(table, first, tag) ? tag_find(table, first, tag) : block;
 }
 
+/* The step to a claim, with the lease noted before. Nothing is noted of a claim that is not made. */
+static bool step_noted(struct table *table, uint32_t cell, uint64_t old, word64 *note, struct lease *lease)
+{
+	*lease = (struct lease){ .cell = cell + 1, .word = word_make(table, CELL_CLAIMED) };
+	if (note)
+		atomic_store_explicit(note, lease_nonce(lease) | lease->cell, memory_order_relaxed);
+	if (step(table, lease->cell, old, lease->word))
+		return true;
+	if (note)
+		atomic_store_explicit(note, 0, memory_order_relaxed);
+	lease->cell = 0;
+	return false;
+}
+
 static enum claim claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, bool again,
-                        struct lease *lease)
+                        word64 *note, struct lease *lease)
 {
 	uint64_t tag = tag_of(peer, port), now = clock_now();
 	uint32_t bucket = bucket_of(peer, port);
@@ -403,7 +417,7 @@ static enum claim claim(struct table *table, const struct peer *peer, uint16_t p
 	for (int i = 0; i < TRIES; i++) {
 		int32_t block = block_get(table, bucket, tag);
 		uint32_t cell = (uint32_t)block * BLOCK_PORTS + port % BLOCK_PORTS;
-		uint64_t old, word;
+		uint64_t old;
 
 		if (block < 0)
 			return CLAIM_NO_ROOM;
@@ -412,11 +426,10 @@ static enum claim claim(struct table *table, const struct peer *peer, uint16_t p
 			return tell_busy(table, cell);
 		/* Before the word, so that nobody takes the claim for an old one; after it, as others may have come between. */
 		info_write(table, cell, now, rule);
-		word = word_make(table, CELL_CLAIMED);
-		if (!step(table, cell + 1, old, word))
+		if (!step_noted(table, cell, old, note, lease))
 			return tell_busy(table, cell);
 		if (!tag_is_unique(table, (uint32_t)block, tag)) {
-			step(table, cell + 1, word, 0);
+			lease_drop(table, lease);
 			remove_twin(table, bucket, tag);
 			continue;
 		}
@@ -424,20 +437,21 @@ static enum claim claim(struct table *table, const struct peer *peer, uint16_t p
 		name_write(table, (uint32_t)block, peer, port);
 		busy_set(table, cell);
 		lease_touch(table, peer->protocol, port, now);
-		*lease = (struct lease){ .cell = cell + 1, .word = word };
 		return CLAIM_MADE;
 	}
 	return CLAIM_NO_ROOM;
 }
 
-enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease)
+enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, word64 *note,
+                       struct lease *lease)
 {
-	return claim(table, peer, port, rule, false, lease);
+	return claim(table, peer, port, rule, false, note, lease);
 }
 
-enum claim lease_retry(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease)
+enum claim lease_retry(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, word64 *note,
+                       struct lease *lease)
 {
-	return claim(table, peer, port, rule, true, lease);
+	return claim(table, peer, port, rule, true, note, lease);
 }
 
 /* Nobody is behind it any more, or it is older than any call takes. */
@@ -448,20 +462,18 @@ static bool is_forsaken(struct table *table, const struct table_cell *cell, uint
 	return changed > now || changed + LEASE_FORGOTTEN < now || owner_life(table, cell_owner(word)) == OWNER_DEAD;
 }
 
-enum claim lease_claim_spare(struct table *table, const struct peer *peer, uint16_t port, struct lease *lease)
+enum claim lease_claim_spare(struct table *table, const struct peer *peer, uint16_t port, word64 *note,
+                             struct lease *lease)
 {
 	uint32_t cell = CELLS + (uint32_t)random_mix(peer->id + port) % TABLE_SPARES;
 	struct table_cell *at = cell_at(table, cell);
-	uint64_t old = atomic_load(&at->word), word = word_make(table, CELL_CLAIMED), now = clock_now();
+	uint64_t old = atomic_load(&at->word), now = clock_now();
 
 	lease->cell = 0;
 	if (old && !is_forsaken(table, at, old, now))
 		return CLAIM_BUSY;
 	info_write(table, cell, now, 0);
-	if (!step(table, cell + 1, old, word))
-		return CLAIM_BUSY;
-	*lease = (struct lease){ .cell = cell + 1, .word = word };
-	return CLAIM_MADE;
+	return step_noted(table, cell, old, note, lease) ? CLAIM_MADE : CLAIM_BUSY;
 }
 
 static void finish_claim(struct table *table, struct lease *lease, enum cell_state state)

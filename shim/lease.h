@@ -35,17 +35,21 @@ struct lease {
 
 enum claim { CLAIM_MADE, CLAIM_BUSY, CLAIM_NO_ROOM /* the table cannot keep it; nothing was changed */ };
 
-/* FREE -> CLAIMED. `rule` is a number of rules.h. */
-enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease);
+/* FREE -> CLAIMED. `rule` is a number of rules.h. The lease is in *note (unless that is NULL) as held.h keeps it, before the
+ * claim is made: so it is known by whom it is, if a signal handler never returns here. */
+enum claim lease_claim(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, word64 *note,
+                       struct lease *lease);
 
 /* A claim in a spare cell, for as long as the port is being taken: MADE or BUSY. lease_hold() and lease_taken() end it. */
-enum claim lease_claim_spare(struct table *table, const struct peer *peer, uint16_t port, struct lease *lease);
+enum claim lease_claim_spare(struct table *table, const struct peer *peer, uint16_t port, word64 *note,
+                             struct lease *lease);
 
 /* A claim that is older than any call takes, of whomever: his who would come back to it is late. */
 #define LEASE_FORGOTTEN (180 * SECOND)
 
 /* TAKEN -> CLAIMED, to ask the kernel about the port again. */
-enum claim lease_retry(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, struct lease *lease);
+enum claim lease_retry(struct table *table, const struct peer *peer, uint16_t port, uint32_t rule, word64 *note,
+                       struct lease *lease);
 
 /* CLAIMED -> HELD, TAKEN, FREE. Nothing happens to a lease without a cell. */
 void lease_hold(struct table *table, struct lease *lease);

@@ -111,19 +111,12 @@ void find_table(struct attempt *a)
 	a->table = table_get(&session->policy, a->act->fd, a->sock.early_only);
 	if (!a->table)
 		return;
+	owner_self(a->table); /* the first time it reads files, and is better not deep in the stack */
 	shares = can_share(a) && (can_be_late(a) || table_is_shared(a->table));
 	a->number = rules_number(a->table, a->rule);
 	peer_make(&a->peer, a->table, a->sock.protocol, shares ? &a->question.destination : NULL, &source);
 	if (shares)
 		peer_scope(&a->peer, a->table, name_scope(a->act->addr, a->act->len));
-}
-
-/* Makes the program's call on a socket that has its port, or is to get it there. The lease is kept by the descriptor before,
- * since the call may end by a cancellation or a jump out of a signal handler. */
-static ssize_t finish_with(struct attempt *a, struct candidate *c)
-{
-	held_keep(a->act->fd, &c->lease);
-	return finish(a);
 }
 
 static void given(const struct attempt *a, struct candidate *c)
@@ -133,6 +126,13 @@ static void given(const struct attempt *a, struct candidate *c)
 	lease_hold(a->table, &c->lease);
 	rules_count(a->table, a->number, RULE_GIVEN);
 	errno = saved;
+}
+
+/* The port was not even tried. */
+static void drop(const struct attempt *a, struct candidate *c)
+{
+	lease_drop(a->table, &c->lease);
+	held_take(a->act->fd);
 }
 
 /* The connection has not come about: its port is the socket's no more. */
@@ -152,12 +152,10 @@ static ssize_t early_success(struct attempt *a, struct candidate *c, bool shared
 	report_assigned(a->rule, &a->question, c->lo, false);
 	if (act->given)
 		*act->given = c->lo;
-	if (is_bind(act)) {
-		held_keep(act->fd, &c->lease);
+	if (is_bind(act))
 		errno = a->saved_errno;
-	} else {
-		result = finish_with(a, c);
-	}
+	else
+		result = finish(a);
 	if (shared && result < 0 && errno == EADDRNOTAVAIL) {
 		came_to_nothing(a);
 		if (a->takes_over)
@@ -300,7 +298,7 @@ static bool try_early(struct attempt *a, struct candidate *c, enum outcome *outc
 		return false;
 	}
 	if (error) {
-		lease_drop(a->table, &c->lease);
+		drop(a, c);
 		*result = other_error(a, error);
 	} else {
 		*result = early_success(a, c, shared);
@@ -330,13 +328,13 @@ static bool try_late(struct attempt *a, struct candidate *c, enum outcome *outco
 		return c->lo == c->hi && try_early(a, c, outcome, result);
 	}
 	if (error) {
-		lease_drop(a->table, &c->lease);
+		drop(a, c);
 		*result = other_error(a, error);
 		return true;
 	}
 	a->sock.ranged = true;
 	settle(a, SOCK_TRIED);
-	*result = finish_with(a, c);
+	*result = finish(a);
 	if (*result >= 0 || errno != EADDRNOTAVAIL) {
 		report_assigned(a->rule, &a->question, c->lo, true);
 		if (is_connecting(*result))
@@ -345,11 +343,10 @@ static bool try_late(struct attempt *a, struct candidate *c, enum outcome *outco
 			came_to_nothing(a);
 		return true;
 	}
-	held_take(act->fd);
 	*outcome = OUTCOME_TAKEN;
 	if (!a->source_seen && !a->sock.addressed &&
 	    source_of(act->fd, act->addr, act->len, &a->source) == -EADDRNOTAVAIL) {
-		lease_drop(a->table, &c->lease);
+		drop(a, c);
 		errno = EADDRNOTAVAIL;
 		return true;
 	}
@@ -359,7 +356,8 @@ static bool try_late(struct attempt *a, struct candidate *c, enum outcome *outco
 
 /* --- one after the other ----------------------------------------------------------------------------------- */
 
-/* Tries one candidate in the way that is its port's. True when the call has its result. */
+/* Tries one candidate in the way that is its port's. True when the call has its result. From its claim on a lease is the
+ * descriptor's: the call may end by a cancellation, or a jump out of a signal handler, and close() gives it back. */
 static bool try_candidate(struct attempt *a, struct choice *choice, struct candidate *c, ssize_t *result)
 {
 	const struct kernel *kernel = choice->purpose.kernel;
@@ -375,6 +373,8 @@ static bool try_candidate(struct attempt *a, struct choice *choice, struct candi
 	else if (c->lo == c->hi)
 		done = try_early(a, c, &outcome, result);
 	choice_heard(choice, c, done ? OUTCOME_GIVEN : outcome);
+	if (!done)
+		held_take(a->act->fd);
 	return done;
 }
 
@@ -388,6 +388,7 @@ bool try_all(struct attempt *a, ssize_t *result)
 		.to = a->question.has_destination ? &a->question.destination : NULL,
 		.program = session_get()->program,
 		.lets_kernel_pick = can_be_late(a),
+		.note = held_note(a->act->fd),
 	};
 
 	held_release(a->act->fd);

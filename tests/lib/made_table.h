@@ -77,7 +77,7 @@ static inline struct lease made_claim(struct table *table, uint8_t protocol, con
 	struct peer peer;
 	struct lease lease;
 	peer_make(&peer, table, protocol, to, NULL);
-	cr_assert_eq(lease_claim(table, &peer, port, rule, &lease), CLAIM_MADE);
+	cr_assert_eq(lease_claim(table, &peer, port, rule, NULL, &lease), CLAIM_MADE);
 	return lease;
 }
 

@@ -345,28 +345,31 @@ static void play_in_child(const struct scene *scene)
 		RIGHT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
 }
 
-static unsigned int most; /* points that count, in any round so far */
-
-static void play(const struct scene *scene)
+static void play_at(const struct scene *scene, unsigned int point)
 {
+	target = point;
 	if (scene->before)
 		scene->before();
 	if (scene->once == BY_PROCESS || act == KILL)
 		play_in_child(scene);
 	else
 		play_here(scene);
-	if (counted > most)
-		most = counted;
 }
 
 /* Where nothing is left of a round that was acted in, one for each point; else a round has as many as it can. */
 static void play_rounds(const struct scene *scene)
 {
 	once = act == JUMP || act == KILL || act == SPLIT || scene->once != ANEW;
-	target = ~0u; /* at first to count */
-	play(scene);
-	for (target = 0; target < (once ? most : stride); target += once ? stride : 1)
-		play(scene);
+	target = ~0u;
+	if (scene->once != BY_PROCESS) /* it is not to be about first calls */
+		play_here(scene);
+	play_at(scene, target); /* to count */
+	if (once)
+		for (unsigned int most = counted, point = 0; point < most; point += stride)
+			play_at(scene, point);
+	else
+		for (unsigned int offset = 0; offset < stride; offset++)
+			play_at(scene, offset);
 }
 
 static enum act act_called(const char *name)

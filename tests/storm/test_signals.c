@@ -70,6 +70,33 @@ Test(signals, nested)
 		step(ways[i], "connect", "nest", "-1");
 }
 
+/* --- out of a handler that never returns --- */
+
+/* siglongjmp() out of the middle of a call: the program closes the socket, and has every port again at once. */
+static void jump(const char *scene, const char *turns, const char *stride)
+{
+	for (size_t i = 0; i < WAYS; i++) {
+		step(ways[i], scene, "jump", turns);
+		step(ways[i], scene, "jump", stride);
+	}
+}
+
+Test(signals, jump_out_of_connect)
+{
+	jump("connect", "-1", "53");
+}
+
+Test(signals, jump_out_of_send_and_listen)
+{
+	jump("send", "-1", "97");
+	jump("listen", "-1", "97");
+}
+
+Test(signals, jump_out_of_close)
+{
+	jump("close", "-1", "7");
+}
+
 /* --- at any moment --- */
 
 static void rain(const struct way *way)

@@ -161,7 +161,7 @@ static inline struct given occupy(struct chooser *c, uint16_t port)
 {
 	struct given given = { .port = port };
 
-	cr_assert_eq(lease_claim(c->table, &c->peer, port, c->number, &given.lease), CLAIM_MADE);
+	cr_assert_eq(lease_claim(c->table, &c->peer, port, c->number, NULL, &given.lease), CLAIM_MADE);
 	return given;
 }
 

@@ -26,7 +26,7 @@ static inline struct lease claimed(struct table *table, const struct peer *peer,
 {
 	struct lease lease;
 
-	cr_assert_eq(lease_claim(table, peer, port, 7, &lease), CLAIM_MADE);
+	cr_assert_eq(lease_claim(table, peer, port, 7, NULL, &lease), CLAIM_MADE);
 	return lease;
 }
 
@@ -43,7 +43,7 @@ static inline uint32_t block_of(const struct lease *lease)
 static inline void expect_claim(struct table *table, const struct peer *peer, uint16_t port, enum claim expected)
 {
 	struct lease lease = { .cell = 99 };
-	enum claim saw = lease_claim(table, peer, port, 7, &lease);
+	enum claim saw = lease_claim(table, peer, port, 7, NULL, &lease);
 
 	cr_expect_eq(saw, expected, "port %u: claim %d", port, saw);
 	if (saw == CLAIM_MADE)

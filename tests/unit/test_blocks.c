@@ -21,7 +21,7 @@ static uint32_t fill(struct table *table, struct lease *lease)
 	for (; made < CELLS && number < 100000; number++) {
 		struct peer peer = peer_number(table, number);
 		void *before = made == 0 || block_find(table, &peer, 20032) >= 0 ? NULL : table;
-		enum claim saw = lease_claim(table, &peer, 20032, 7, &lease[made]);
+		enum claim saw = lease_claim(table, &peer, 20032, 7, NULL, &lease[made]);
 
 		cr_assert(before || saw == CLAIM_MADE);
 		if (saw == CLAIM_NO_ROOM) {
@@ -46,9 +46,9 @@ Test(blocks, a_full_table_and_an_idle_one)
 
 	for (uint32_t i = 0; i < TABLE_BLOCKS; i++)
 		cr_assert_eq(table->busy[i], UINT64_MAX, "%u peers did not fill it", peers);
-	cr_expect_eq(lease_claim(table, &stranger, 20032, 7, &kept), CLAIM_NO_ROOM);
+	cr_expect_eq(lease_claim(table, &stranger, 20032, 7, NULL, &kept), CLAIM_NO_ROOM);
 	cr_expect_eq(kept.cell, 0);
-	cr_expect_eq(lease_retry(table, &stranger, 20032, 7, &kept), CLAIM_NO_ROOM);
+	cr_expect_eq(lease_retry(table, &stranger, 20032, 7, NULL, &kept), CLAIM_NO_ROOM);
 	cr_expect(memcmp(before, table, sizeof(*table)) == 0, "nothing is changed where there is no room");
 	for (uint32_t i = 0; i < CELLS; i++)
 		cr_assert_eq(cell_of(table, &lease[i])->word, lease[i].word);
@@ -117,7 +117,7 @@ Test(blocks, a_renamed_block_has_its_whole_name)
 			const struct ip_addr source = { words[2], words[3], FAMILY_IPV6 };
 
 			peer_make(&peer, table, PROTOCOL_TCP, &to, &source);
-			if (lease_claim(table, &peer, 20000, 7, &lease) != CLAIM_MADE)
+			if (lease_claim(table, &peer, 20000, 7, NULL, &lease) != CLAIM_MADE)
 				continue;
 			made++;
 			cr_assert(block_name(table, block_of(&lease), &named, &first), "word %u", round);
@@ -171,7 +171,7 @@ static void resolve(bool first_used, bool second_used)
 	if (first_used && second_used) {
 		/* Nobody gets a claim until one of them is idle. */
 		for (uint16_t port = 20000; port < 20003; port++)
-			cr_expect_neq(lease_claim(table, &peer, port, 7, &again), CLAIM_MADE);
+			cr_expect_neq(lease_claim(table, &peer, port, 7, NULL, &again), CLAIM_MADE);
 		cr_expect_eq(blocks_of_the_name(table, block, tag), 2);
 		cr_expect_eq(cell_of(table, &lease)->word, lease.word);
 		cr_expect_eq(cell_of(table, &other)->word, other.word);

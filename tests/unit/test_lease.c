@@ -28,8 +28,8 @@ Test(lease, link_local_destinations_have_a_scope)
 	for (uint32_t i = 0; i < 3; i++) {
 		peer_make(&peer[i], table, PROTOCOL_TCP, &to, NULL);
 		peer_scope(&peer[i], table, i);
-		cr_assert_eq(lease_claim(table, &peer[i], 20000, 1, &lease), CLAIM_MADE);
-		cr_expect_eq(lease_claim(table, &peer[i], 20000, 1, &lease), CLAIM_BUSY);
+		cr_assert_eq(lease_claim(table, &peer[i], 20000, 1, NULL, &lease), CLAIM_MADE);
+		cr_expect_eq(lease_claim(table, &peer[i], 20000, 1, NULL, &lease), CLAIM_BUSY);
 		cr_assert(block_name(table, (uint32_t)block_find(table, &peer[i], 20000), &peer[i], &first));
 		cr_expect_eq(peer[i].scope, i);
 	}
@@ -166,17 +166,17 @@ Test(lease, taken_and_retry)
 	cr_expect_eq(lease_refused(table, &peer, 19968, before - 2048), 0);
 	lease_release(table, &first);
 	cr_expect_eq(cell_state(cell_of(table, &first)->word), CELL_TAKEN, "nobody's to release");
-	cr_assert_eq(lease_retry(table, &peer, 20005, 8, &lease), CLAIM_MADE);
+	cr_assert_eq(lease_retry(table, &peer, 20005, 8, NULL, &lease), CLAIM_MADE);
 	cr_expect_eq(lease.cell, first.cell);
 	cr_expect_neq(lease_nonce(&lease), lease_nonce(&first));
 	cr_expect_eq(cell_state(cell_of(table, &lease)->word), CELL_CLAIMED);
 	cr_expect_eq(cell_rule(cell_of(table, &lease)->info), 8);
 	cr_expect_eq(lease_refused(table, &peer, 19968, clock_now()), 0);
-	cr_expect_eq(lease_retry(table, &peer, 20005, 8, &other), CLAIM_BUSY, "claimed");
+	cr_expect_eq(lease_retry(table, &peer, 20005, 8, NULL, &other), CLAIM_BUSY, "claimed");
 	lease_hold(table, &lease);
-	cr_expect_eq(lease_retry(table, &peer, 20005, 8, &other), CLAIM_BUSY, "held");
+	cr_expect_eq(lease_retry(table, &peer, 20005, 8, NULL, &other), CLAIM_BUSY, "held");
 	lease_release(table, &lease);
-	cr_expect_eq(lease_retry(table, &peer, 20005, 8, &other), CLAIM_BUSY, "free");
+	cr_expect_eq(lease_retry(table, &peer, 20005, 8, NULL, &other), CLAIM_BUSY, "free");
 	cr_expect_eq(lease_busy(table, &peer, 19968), 0, "a free port must not look busy");
 }
 
@@ -263,7 +263,7 @@ Test(lease, cell_free_frees_what_was_seen)
 	pid_t child = fork();
 
 	if (child == 0)
-		_exit(lease_claim(table, &peer, 20005, 7, theirs) != CLAIM_MADE);
+		_exit(lease_claim(table, &peer, 20005, 7, NULL, theirs) != CLAIM_MADE);
 	cr_assert_eq(status_of(child), 0);
 	expect_claim(table, &peer, 20005, CLAIM_BUSY);
 	cr_expect_eq(owner_life(table, cell_owner(theirs->word)), OWNER_DEAD);
@@ -312,8 +312,8 @@ Test(lease, any_contents_are_survived)
 			struct lease lease;
 			uint16_t port = (uint16_t)(i * 7919), first;
 
-			if (lease_claim(table, &peer, port, i, &lease) == CLAIM_MADE ||
-			    lease_retry(table, &peer, port, i, &lease) == CLAIM_MADE)
+			if (lease_claim(table, &peer, port, i, NULL, &lease) == CLAIM_MADE ||
+			    lease_retry(table, &peer, port, i, NULL, &lease) == CLAIM_MADE)
 				(i & 1 ? lease_hold : lease_taken)(table, &lease);
 			lease_release(table, &lease);
 			lease_busy(table, &peer, port & 0xffc0);
@@ -360,8 +360,8 @@ static void one_lease(struct table *table, struct crowd *crowd, uint32_t number,
 	_Atomic uint32_t *holder = &crowd->holder[peer][port];
 	struct lease lease;
 
-	if (lease_claim(table, &crowd->peer[peer], (uint16_t)(20032 + port), 7, &lease) != CLAIM_MADE &&
-	    lease_retry(table, &crowd->peer[peer], (uint16_t)(20032 + port), 7, &lease) != CLAIM_MADE)
+	if (lease_claim(table, &crowd->peer[peer], (uint16_t)(20032 + port), 7, NULL, &lease) != CLAIM_MADE &&
+	    lease_retry(table, &crowd->peer[peer], (uint16_t)(20032 + port), 7, NULL, &lease) != CLAIM_MADE)
 		return;
 	atomic_fetch_add(&crowd->made, 1);
 	if (!atomic_compare_exchange_strong(holder, &nobody, number))
@@ -527,8 +527,8 @@ Test(lease, whoever_is_killed_in_a_full_bucket_the_others_go_on)
 	for (uint32_t i = 0; i < PEERS_MAX; i++) {
 		struct lease lease;
 
-		if (lease_claim(table, &crowd->peer[i], 20032, 7, &lease) == CLAIM_BUSY)
-			cr_expect_eq(lease_retry(table, &crowd->peer[i], 20032, 7, &lease), CLAIM_MADE);
+		if (lease_claim(table, &crowd->peer[i], 20032, 7, NULL, &lease) == CLAIM_BUSY)
+			cr_expect_eq(lease_retry(table, &crowd->peer[i], 20032, 7, NULL, &lease), CLAIM_MADE);
 		lease_drop(table, &lease);
 	}
 }

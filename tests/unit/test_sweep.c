@@ -78,7 +78,7 @@ static struct lease of_the_dead(const struct peer *peer, uint16_t port, bool hol
 	pid_t child = fork();
 
 	if (child == 0) {
-		enum claim saw = lease_claim(table, peer, port, 7, lease);
+		enum claim saw = lease_claim(table, peer, port, 7, NULL, lease);
 
 		if (hold)
 			lease_hold(table, lease);
@@ -276,7 +276,7 @@ static int hold_and_look(_Atomic uint32_t *looks, atomic_bool *stop)
 		uint64_t before = table->swept;
 		struct lease lease;
 
-		if (lease_claim(table, &shared, 20000, 7, &lease) != CLAIM_MADE)
+		if (lease_claim(table, &shared, 20000, 7, NULL, &lease) != CLAIM_MADE)
 			return 1;
 		lease_hold(table, &lease);
 		for (int i = 0; i < 200 && atomic_load(&cell_of(table, &lease)->word) == lease.word; i++)

@@ -387,8 +387,8 @@ ParameterizedTest(size_t *index, table, refused_and_gone_on_alone)
 	cr_expect_eq(table_made(), table);
 	cr_expect_eq(table_get(&automatic, a_socket(), true), table, "%s: it serves every namespace", name);
 	peer_make(&peer, table, PROTOCOL_TCP, NULL, NULL);
-	cr_expect_eq(lease_claim(table, &peer, 20000, 1, &lease), CLAIM_MADE, "%s", name);
-	cr_expect_eq(lease_claim(table, &peer, 20000, 1, &lease), CLAIM_BUSY, "%s", name);
+	cr_expect_eq(lease_claim(table, &peer, 20000, 1, NULL, &lease), CLAIM_MADE, "%s", name);
+	cr_expect_eq(lease_claim(table, &peer, 20000, 1, NULL, &lease), CLAIM_BUSY, "%s", name);
 	after = shape_of(path);
 	if (before.mode)
 		cr_expect(memcmp(&before, &after, sizeof(before)) == 0, "%s: the file was touched", name);
