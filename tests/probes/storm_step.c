@@ -392,7 +392,8 @@ int main(int argc, char **argv)
 	storm_begin(argv[4], argv[5]);
 	of_child = mmap(NULL, sizeof(*of_child), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	steps_to(on_step, SA_NODEFER);
-	play_rounds(scene_called(argv[1]));
+	for (int i = 0; i < STEP_REPEATS; i++)
+		play_rounds(scene_called(argv[1]));
 	printf("points %u\nacted %u\n", points, acted + of_child->acted);
 	storm_tell();
 	printf("tcp again %d\n", fill(SOCK_STREAM));
