@@ -6,6 +6,7 @@
 #   stories/   programs from Debian's packages, end to end          (Criterion)
 #   escapes/   what passes by the library: each test says "not covered"    (Criterion)
 #   transparency/  what a program sees, bare and under the library (Criterion)
+#   storm/     signals, forks and cancellation at every instruction of a call (Criterion)
 #   bench/     what it costs: `make bench`
 #   platform/  what we rely on of the kernel and libc, as programs
 #   model/     the protocol of the table, every interleaving of it (spin)
