@@ -10,7 +10,7 @@ VERSION := 0.1.0
 
 CC ?= cc
 INSTALL ?= install
-PKG_LIBS := -l:libinih.a
+PKG_LIBS ?= -l:libinih.a
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
 HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection

@@ -1,4 +1,5 @@
 /* facts.c - what a rule may ask of the process, as exec(2) left it and as /proc tells it. */
+#define _GNU_SOURCE /* environ */
 #include "facts.h"
 
 #include <errno.h>
@@ -101,6 +102,41 @@ void facts_keep(int argc, char *const argv[], char *const envp[])
 		if (!publish((struct kept *)(void *)at))
 			arena_free(&arena);
 	}
+}
+
+/* Whether a vector of pointers begins where exec(2) leaves them: above this frame, below the name that it was given. */
+static bool is_from_exec(char *const vector[])
+{
+	uintptr_t at = (uintptr_t)vector, here = (uintptr_t)__builtin_frame_address(0);
+
+	return at > here && at < getauxval(AT_EXECFN) && at % sizeof(*vector) == 0;
+}
+
+/* exec(2) leaves, upwards: the number of arguments, they, NULL, the environment. -1: this is no such thing. */
+static int count_below(char *const envp[])
+{
+	char *const *last = envp - 1;
+	int count = 0;
+
+	if (!is_from_exec(envp) || *last)
+		return -1;
+	while (is_from_exec(last - count) && (uintptr_t)last[-count - 1] != (uintptr_t)count)
+		count++;
+	return is_from_exec(last - count) ? count : -1;
+}
+
+void facts_keep_at_start(int argc, char *const argv[], char *const envp[])
+{
+	char *const *variables = environ;
+	int count;
+
+	if (argc >= 0 && is_from_exec(argv) && is_from_exec(argv + argc) && !argv[argc]) {
+		facts_keep(argc, argv, envp);
+		return;
+	}
+	count = count_below(variables);
+	if (count >= 0)
+		facts_keep(count, variables - 1 - count, variables);
 }
 
 /* --- or read from /proc, by whoever asks before a constructor ran ------------------------------- */

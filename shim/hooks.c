@@ -40,7 +40,7 @@ __attribute__((constructor)) static void start(int argc, char **argv, char **env
 	int saved = errno;
 
 	real_resolve();
-	facts_keep(argc, argv, envp);
+	facts_keep_at_start(argc, argv, envp);
 	log_start();
 	session_start();
 	errno = saved;

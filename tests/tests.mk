@@ -10,6 +10,7 @@
 #   bench/     what it costs: `make bench`
 #   platform/  what we rely on of the kernel and libc, as programs
 #   model/     the protocol of the table, every interleaving of it (spin)
+#   kinds/     languages and kinds of executables                  (Criterion)
 #   lib/       what the Criterion tests share
 
 TEST_CFLAGS := -Wno-unused-parameter
@@ -43,6 +44,47 @@ $(BUILD)/tests/probes/cares_lookup: PROBE_LIBS := -lcares
 $(BUILD)/tests/probes/tirpc_%: PROBE_LIBS := -ltirpc
 $(BUILD)/tests/probes/tirpc_%: override CPPFLAGS += -isystem /usr/include/tirpc
 
+# The probe `act` as each kind of executable. `symbolic`: all of it in a library that looks for names in itself first.
+KINDS_PATH := $(BUILD)/kinds
+KINDS := $(patsubst %,$(KINDS_PATH)/%,pie no_pie lazy now no_plt symbolic static static_pie libsymbolic.so)
+kinds_pie := -fPIE -pie
+kinds_no_pie := -fno-pie -no-pie
+kinds_lazy := -fPIE -pie -Wl,-z,lazy
+kinds_now := -fPIE -pie -Wl,-z,now
+kinds_no_plt := -fPIE -pie -fno-plt
+kinds_static := -static
+kinds_static_pie := -static-pie
+kinds_libsymbolic.so := -fPIC -shared -Wl,-Bsymbolic
+
+$(KINDS_PATH)/%: tests/probes/act.c $(wildcard tests/probes/*.h) Makefile tests/tests.mk
+	@mkdir -p $(@D)
+	$(call say,KIND,$@)$(CC) -I. -std=gnu11 -O2 $(kinds_$(@F)) -o $@ $< -pthread
+
+$(KINDS_PATH)/symbolic: $(KINDS_PATH)/libsymbolic.so
+	$(call say,KIND,$@)$(CC) -o $@ -L$(KINDS_PATH) -lsymbolic -Wl,-rpath,'$$ORIGIN'
+
+# The library, the command and two probes once more, for another C library: musl's, as Debian has it. The kernel's headers
+# and inih are the machine's own; what inih's archive calls is in musl too.
+MUSL := $(BUILD)/musl
+MUSL_CC := musl-gcc
+MUSL_CPPFLAGS := -idirafter $(abspath $(MUSL))/include
+MUSL_BUILT := $(patsubst %,$(MUSL)/%,libportshim.so act same static_act)
+
+$(MUSL)/include:
+	@mkdir -p $@
+	@ln -sf /usr/include/linux /usr/include/asm-generic /usr/include/$(shell $(CC) -print-multiarch)/asm \
+		/usr/include/ini.h $@
+
+$(MUSL)/libportshim.so: $(wildcard config/*.[ch] shim/*.[ch] shim/*.def tools/*.[ch]) Makefile | $(MUSL)/include
+	@$(MAKE) --no-print-directory BUILD=$(MUSL) CC=$(MUSL_CC) CFLAGS='-O2 -g' CPPFLAGS='$(MUSL_CPPFLAGS)' \
+		PKG_LIBS=$(shell $(CC) -print-file-name=libinih.a) all
+
+$(MUSL)/static_%: tests/probes/%.c $(wildcard tests/probes/*.h) Makefile | $(MUSL)/include
+	$(call say,MUSL,$@)$(MUSL_CC) $(MUSL_CPPFLAGS) -I. -std=gnu11 -O2 -static -o $@ $< -pthread
+
+$(MUSL)/%: tests/probes/%.c $(wildcard tests/probes/*.h) Makefile | $(MUSL)/include
+	$(call say,MUSL,$@)$(MUSL_CC) $(MUSL_CPPFLAGS) -I. -std=gnu11 -O2 -o $@ $< -pthread
+
 $(BUILD)/tests/platform/%: tests/platform/%.c tests/platform/fact.h Makefile
 	@mkdir -p $(@D)
 	$(call say,FACT,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -o $@ $< -pthread
@@ -61,7 +103,7 @@ $(BUILD)/tests/bench/bench: $(BENCH_OBJECTS)
 $(SUITES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/testable.a
 	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/testable.a $(PKG_LIBS) -lcriterion -ldl -pthread
 
-tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH)
+tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH) $(KINDS) $(MUSL_BUILT)
 
 test: deps
 	@$(MAKE) --no-print-directory tests

@@ -237,7 +237,7 @@ static const struct { const char *is, *so; } words_of[] = {
 	                   "start portshim with that group" },
 	[REACH_CAPABILITIES] = { "has file capabilities", "the loader preloads nothing into it; "
 	                         "give it ambient capabilities instead, or start portshim as root" },
-	[REACH_OTHER_LIBC] = { "is built for another C library", "it cannot load libportshim.so; "
+	[REACH_OTHER_LIBC] = { "is built for another C library", "it may not load libportshim.so; "
 	                       "use a portshim built for that library" },
 	[REACH_OTHER_MACHINE] = { "is built for another machine or word size", "it cannot load libportshim.so; "
 	                          "use a portshim built for it" },

@@ -51,7 +51,7 @@ static int fd_of(int at)
 static void print_result(const char *step, long result)
 {
 	if (result < 0)
-		printf("%s = -1 %s\n", step, strerrorname_np(errno));
+		printf("%s = -1 %s\n", step, name_of_errno(errno));
 	else
 		printf("%s = %ld\n", step, result);
 }
@@ -212,7 +212,7 @@ static void print_outcome(const char *step, int fd)
 
 	poll(&pollfd, 1, 10000);
 	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	printf("%s = %s\n", step, error ? strerrorname_np(error) : "0");
+	printf("%s = %s\n", step, error ? name_of_errno(error) : "0");
 }
 
 /* The test goes on when it reads this line; we go on when it writes one. */
@@ -316,7 +316,7 @@ static int step_network(const char *verb, int fd, long *result)
 	else
 		return 0;
 	if (*result >= 0 && errno != 0)
-		printf("errno changed by a call that succeeded: %s\n", strerrorname_np(errno));
+		printf("errno changed by a call that succeeded: %s\n", name_of_errno(errno));
 	return 1;
 }
 

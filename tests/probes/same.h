@@ -24,6 +24,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "libc.h"
+
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
 #endif
@@ -67,7 +69,7 @@ static void __attribute__((format(printf, 1, 2))) say(const char *format, ...)
 
 static const char *errno_name(int error)
 {
-	const char *name = strerrorname_np(error);
+	const char *name = name_of_errno(error);
 
 	return name ? name : "?";
 }

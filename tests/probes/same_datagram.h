@@ -194,7 +194,7 @@ static void many_and_none(void)
 	char bytes[2][8];
 	struct iovec part = { .iov_base = "", .iov_len = 0 };
 	struct iovec room[2] = { { bytes[0], 8 }, { bytes[1], 8 } };
-	struct mmsghdr out = { .msg_hdr = { &good, sizeof(good.v4), &part, 1, NULL, 0, 0 } };
+	struct mmsghdr out = { .msg_hdr = { .msg_name = &good, .msg_namelen = sizeof(good.v4), .msg_iov = &part, .msg_iovlen = 1 } };
 	struct mmsghdr in[2] = { { .msg_hdr = { .msg_iov = &room[0], .msg_iovlen = 1 } },
 	                         { .msg_hdr = { .msg_iov = &room[1], .msg_iovlen = 1 } } };
 	struct timespec none = { 0 };
@@ -202,8 +202,10 @@ static void many_and_none(void)
 
 	DO(sendmmsg(fd, &out, 0, 0));
 	DO(sendmmsg(fd, NULL, 0, 0));
-	DO(sendmmsg(fd, NULL, 1, 0));
-	DO(sendmsg(fd, NULL, 0));
+	if (LIBC_LEAVES_MESSAGES) {
+		DO(sendmmsg(fd, NULL, 1, 0));
+		DO(sendmsg(fd, NULL, 0));
+	}
 	show(fd);
 	DO(sendmmsg(-1, &out, 1, 0));
 	DO(sendmmsg(fd, &out, 1, 0));
@@ -214,7 +216,8 @@ static void many_and_none(void)
 	say("  lengths %u %u", in[0].msg_len, in[1].msg_len);
 	DO(recvmmsg(server, in, 2, MSG_DONTWAIT, NULL));
 	DO(recvmmsg(-1, in, 2, MSG_DONTWAIT, NULL));
-	DO(recvmsg(server, NULL, MSG_DONTWAIT));
+	if (LIBC_LEAVES_MESSAGES)
+		DO(recvmsg(server, NULL, MSG_DONTWAIT));
 	close(fd);
 	close(server);
 }

@@ -5,14 +5,11 @@
 #include <grp.h>
 #include <net/ethernet.h>
 #include <sched.h>
-#include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
 #include "same_datagram.h"
 #include "same_stream.h"
-
-int bindresvport(int fd, struct sockaddr_in *addr);
 
 /* --- addresses --- */
 
@@ -354,7 +351,7 @@ static void through_message(int type, bool before)
 	if (before)
 		DO(bind(fds[0], at_loopback(AF_INET, 0), len));
 	DO(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair));
-	control.head = (struct cmsghdr){ CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS };
+	control.head = (struct cmsghdr){ .cmsg_len = CMSG_LEN(sizeof(fds)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
 	memcpy(CMSG_DATA(&control.head), fds, sizeof(fds));
 	DO(sendmsg(pair[0], &message, 0));
 	memset(&control, 0, sizeof(control));

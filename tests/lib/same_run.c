@@ -1,0 +1,97 @@
+/* same_run.c - plays the probe `same` with and without the library, and compares. */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/harness.h"
+#include "tests/lib/same_run.h"
+
+struct way {
+	const char *name, *policy;
+	int lo, hi; /* where the ports must be; 0: anywhere */
+};
+
+static const struct way ways[] = {
+	{ "no rule", "[rule other]\nprogram = /nonexistent/program\nports = 20000-20999\n", 0, 0 },
+	{ "elsewhere", "[rule other]\nto = 203.0.113.0/24\nports = 20000-20999\n", 0, 0 },
+	{ "early", "[rule all]\nports = 20000-20999\n", 20000, 20999 },
+	{ "late", "[rule all]\nports = 40000-40999\n", 40000, 40999 },
+	{ "early, not shared", "[rule all]\nports = 20000-20999\nshare = never\n", 20000, 20999 },
+	{ "late, not shared", "[rule all]\nports = 40000-40999\nshare = never\n", 40000, 40999 },
+};
+
+#define WAYS (sizeof(ways) / sizeof(ways[0]))
+
+/* In a network of its own each time: nothing is left of the run before. */
+static void play(struct run *run, const struct same *same, const struct way *way, const char *role, const char *scene)
+{
+	static char environment[64], preload[512];
+	const char *argv[] = { built(same->probe), role, scene, NULL };
+
+	snprintf(environment, sizeof(environment), "SAME_ROLE=%s", role);
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", built(same->library));
+	*run = (struct run){ .bare = true, .policy = way ? way->policy : NULL, .env = { environment, way ? preload : NULL } };
+	net_own();
+	net_set("net/ipv4/ip_local_port_range", "40000 48999");
+	run_program(run, argv);
+	cr_assert(exited(run, 0), "%s, %s: status 0x%x\n%s%s", scene ? scene : role, way ? way->name : "bare",
+	          (unsigned int)run->status, run->out, run->err);
+	cr_assert(run->out_length + 1 < sizeof(run->out), "%s %s prints too much", role, scene ? scene : "");
+}
+
+/* Whether two lines say the same. A port that bind() named stays with a socket where the kernel takes its own back (after
+ * a call that failed, and a disconnect). Unless no rule can match, a name may have one or not. */
+static bool same_line(const char *one, size_t length, const char *other, size_t other_length, bool ruled)
+{
+	const char *name = memmem(one, length, ":   name ", 9), *space;
+
+	if (ruled && name) {
+		length = (size_t)((const char *)memrchr(one, ' ', length) - one);
+		space = memrchr(other, ' ', other_length);
+		other_length = space ? (size_t)(space - other) : 0;
+	}
+	return length == other_length && memcmp(one, other, length) == 0;
+}
+
+static void compare(const struct run *bare, const struct run *run, const char *role, const struct way *way)
+{
+	bool ruled = way != &ways[0];
+	const char *one = bare->out, *other = run->out;
+
+	while (*one || *other) {
+		size_t length = strcspn(one, "\n"), other_length = strcspn(other, "\n");
+
+		cr_assert(same_line(one, length, other, other_length, ruled),
+		          "%s, %s:\n--- bare\n%.600s\n--- with the library\n%.600s", role, way->name, one, other);
+		one += length + (one[length] != '\0');
+		other += other_length + (other[other_length] != '\0');
+	}
+}
+
+static void look_at_ports(const struct run *run, const struct way *way, const char *role)
+{
+	for (const char *line = run->err, *end; *line; line = *end ? end + 1 : end) {
+		int port;
+
+		end = strchrnul(line, '\n');
+		cr_assert(sscanf(line, "port %d", &port) == 1, "%s, %s: on stderr: %s", role, way->name, line);
+		cr_assert(way->lo == 0 || (port >= way->lo && port <= way->hi), "%s, %s: port %d", role, way->name, port);
+	}
+}
+
+void is_the_same(const struct same *same, const char *role, const char *scene)
+{
+	static struct run bare, run;
+
+	play(&bare, same, NULL, role, scene);
+	cr_assert(bare.out_length > 200, "%s: %s", role, bare.out);
+	for (size_t i = 0; i < WAYS; i++) {
+		play(&run, same, &ways[i], role, scene);
+		compare(&bare, &run, scene ? scene : role, &ways[i]);
+		/* A send that fails leaves a datagram socket with a port of the kernel's; these scenes have no such. */
+		if (scene && (strncmp(scene, "tcp", 3) == 0 || strcmp(scene, "mptcp") == 0 || strcmp(scene, "options") == 0))
+			look_at_ports(&run, &ways[i], scene ? scene : role);
+	}
+}
