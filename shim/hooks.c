@@ -413,6 +413,12 @@ int hook_close(int fd)
 	return result;
 }
 
+int hook_close_alias(int fd) EXPORT("__close");
+int hook_close_alias(int fd)
+{
+	return hook_close(fd);
+}
+
 int hook_close_range(unsigned int first, unsigned int last, int flags) EXPORT("close_range");
 int hook_close_range(unsigned int first, unsigned int last, int flags)
 {

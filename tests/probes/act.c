@@ -31,7 +31,11 @@ static int slot[SLOTS];
 static char *word[WORDS];
 static int words;
 
+/* Other names that libc exports. */
 int __connect(int fd, const struct sockaddr *addr, socklen_t len);
+int __close(int fd);
+int __dup2(int fd, int to);
+int __fcntl(int fd, int command, ...);
 
 static int number(int at)
 {
@@ -270,6 +274,10 @@ static int step_descriptor(const char *verb, int fd, long *result)
 		*result = slot[to] = fcntl(fd, F_DUPFD_CLOEXEC, 10);
 	else if (strcmp(verb, "dup2") == 0)
 		*result = dup2(fd, slot[to]);
+	else if (strcmp(verb, "__dup2") == 0)
+		*result = __dup2(fd, slot[to]);
+	else if (strcmp(verb, "__dupfd") == 0)
+		*result = slot[to] = __fcntl(fd, F_DUPFD, 10);
 	else if (strcmp(verb, "dup3") == 0)
 		*result = dup3(fd, slot[to], 0);
 	else if (strcmp(verb, "pass") == 0)
@@ -311,6 +319,8 @@ static int step_network(const char *verb, int fd, long *result)
 		*result = send_message(fd, addr, len, flags_of(4), 1);
 	else if (strcmp(verb, "close") == 0)
 		*result = close(fd);
+	else if (strcmp(verb, "__close") == 0)
+		*result = __close(fd);
 	else if (strcmp(verb, "shutdown") == 0)
 		*result = shutdown(fd, SHUT_RDWR);
 	else

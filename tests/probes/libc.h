@@ -22,6 +22,9 @@
 
 #define LIBC_LEAVES_MESSAGES 0
 #define __connect connect
+#define __close close
+#define __dup2 dup2
+#define __fcntl fcntl
 #ifndef RTLD_DEEPBIND
 #define RTLD_DEEPBIND 0
 #endif
