@@ -320,7 +320,7 @@ void sock_option_set(int fd, int level, int option, const void *value, socklen_t
 	else if (level == SOL_SOCKET && option == SO_REUSEPORT)
 		entry_write(fd, entry | ENTRY_REUSE);
 	else if (level == IPPROTO_IPV6 && option == IPV6_ADDRFORM)
-		sock_forget(fd); /* it is a socket of IPv4 from here on */
+		entry_write(fd, entry & ~ENTRY_IPV6); /* it is a socket of IPv4 from here on */
 	else if (level == IPPROTO_IP && option == IP_BIND_ADDRESS_NO_PORT)
 		bit = ENTRY_NO_PORT;
 	else if (level == IPPROTO_IP && option == IP_LOCAL_PORT_RANGE)
