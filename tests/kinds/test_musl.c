@@ -23,10 +23,12 @@ static const struct part parts[] = {
 	{ "main", "tcp" }, { "main", "mptcp" }, { "main", "tcp-ways" }, { "main", "udp" }, { "main", "udplite" },
 	{ "main", "many" }, { "main", "tcp-addresses" }, { "main", "tcp6-addresses" }, { "main", "udp-addresses" },
 	{ "main", "udp6-addresses" }, { "main", "no-socket" }, { "main", "kinds" }, { "main", "options" },
-	{ "main", "mapped" }, { "main", "unix" }, { "main", "copies" }, { "main", "messages" }, { "main", "process" },
+	{ "main", "mapped" }, { "main", "unix" }, { "main", "copies" }, { "main", "messages" }, { "main", "other-family" },
+	{ "main", "devices" }, { "main", "fast-open" }, { "main", "ends" }, { "main", "several" }, { "main", "process" },
 	{ "constructor", NULL }, { "destructor", NULL }, { "thread", NULL }, { "handler", NULL }, { "exit", NULL },
 	{ "fork", NULL }, { "vfork", NULL }, { "spawn", NULL }, { "exec", NULL }, { "library", NULL },
-	{ "network", NULL }, { "user", NULL }, { "undumpable", NULL },
+	{ "clone", NULL }, { "clone-vm", NULL }, { "clone-files", NULL }, { "clone-vm-files", NULL }, { "clone3", NULL },
+	{ "setns", NULL }, { "network", NULL }, { "user", NULL }, { "undumpable", NULL },
 };
 
 #define PARTS (sizeof(parts) / sizeof(parts[0]))
