@@ -63,6 +63,22 @@ $(KINDS_PATH)/%: tests/probes/act.c $(wildcard tests/probes/*.h) Makefile tests/
 $(KINDS_PATH)/symbolic: $(KINDS_PATH)/libsymbolic.so
 	$(call say,KIND,$@)$(CC) -o $@ -L$(KINDS_PATH) -lsymbolic -Wl,-rpath,'$$ORIGIN'
 
+# Clients in languages that are compiled. Those of Go with cgo are linked to libc, and make their calls themselves.
+COMPILED := $(patsubst %,$(KINDS_PATH)/%,rust go_pure go_cgo)
+GO := GOCACHE=$(abspath $(KINDS_PATH))/.cache GOFLAGS= GO111MODULE=off /usr/bin/go
+
+$(KINDS_PATH)/rust: tests/kinds/clients/client.rs
+	@mkdir -p $(@D)
+	$(call say,RUST,$@)/usr/bin/rustc -O -o $@ $<
+
+$(KINDS_PATH)/go_pure: tests/kinds/clients/client.go
+	@mkdir -p $(@D)
+	$(call say,GO,$@)CGO_ENABLED=0 $(GO) build -o $@ $<
+
+$(KINDS_PATH)/go_cgo: tests/kinds/clients/client_cgo.go
+	@mkdir -p $(@D)
+	$(call say,GO,$@)CGO_ENABLED=1 CC='$(CC)' $(GO) build -o $@ $<
+
 # The library, the command and two probes once more, for another C library: musl's, as Debian has it. The kernel's headers
 # and inih are the machine's own; what inih's archive calls is in musl too.
 MUSL := $(BUILD)/musl
@@ -103,7 +119,7 @@ $(BUILD)/tests/bench/bench: $(BENCH_OBJECTS)
 $(SUITES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/testable.a
 	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/testable.a $(PKG_LIBS) -lcriterion -ldl -pthread
 
-tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH) $(KINDS) $(MUSL_BUILT)
+tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH) $(KINDS) $(COMPILED) $(MUSL_BUILT)
 
 test: deps
 	@$(MAKE) --no-print-directory tests
