@@ -1,5 +1,5 @@
-/* test_elf.c - programs linked in every way, and programs that find their functions themselves: which of them the library
- * reaches, and that it is said of the others. */
+/* test_elf.c - programs linked in every way, and programs that find their functions themselves: which of them the
+ * library reaches, and that it is said of the others. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
@@ -169,6 +169,20 @@ Test(elf, functions_of_libc_itself_are_not_covered)
 
 		cr_expect(is_ephemeral(port), "%s is not covered, but port %d", ways[i], port);
 	}
+}
+
+/* --- processes that share descriptors and no memory ------------------------------------------------------ */
+
+/* What the other does with a number that was ours is not seen: it is taken for the socket that it was. */
+Test(elf, a_descriptor_that_another_process_replaces_is_not_covered)
+{
+	static struct run run = { .policy = RULE };
+	int server = server_tcp("127.0.0.1", 5000), port;
+
+	run_steps(&run, "socket 0 udp4", "bind 0 127.0.0.1 0", "replaced 0", "connect 0 127.0.0.1 5000", NULL);
+	cr_assert_str_eq(result_of(&run, "connect 0 127.0.0.1 5000"), "0");
+	port = server_accept(server, NULL);
+	cr_expect(is_ephemeral(port), "not covered, but from port %d", port);
 }
 
 /* --- libc's other names --------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
-/* test_languages.c - clients in many languages, each by the means that its own library has: blocking and not, bound first,
- * with an event loop, datagrams, IPv6. The server sees ports of the rule; the program prints what it prints bare. */
+/* test_languages.c - clients in many languages, each by the means that its own library has: blocking and not, bound
+ * first, with an event loop, datagrams, IPv6. The server sees ports of the rule; the program prints what it prints bare. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
@@ -34,7 +34,8 @@ static const struct language languages[] = {
 	{ "Tcl", { "/usr/bin/tclsh", CLIENT("client.tcl") }, "tcp tcp-bound tcp-async tcp-async-bound tcp-6" },
 	{ "Lua", { "/usr/bin/lua5.4", CLIENT("client.lua") },
 	  "tcp tcp-bound tcp-6 udp udp-bound udp-unconnected udp-unconnected-bound udp-6" },
-	{ "Guile", { "/usr/bin/guile", "--no-auto-compile", "-s", CLIENT("client.scm") }, "tcp tcp-bound tcp-6 udp udp-bound udp-6" },
+	{ "Guile", { "/usr/bin/guile", "--no-auto-compile", "-s", CLIENT("client.scm") },
+	  "tcp tcp-bound tcp-6 udp udp-bound udp-6" },
 	{ "Erlang", { "/usr/bin/escript", CLIENT("client.erl") }, "tcp tcp-bound tcp-6 udp udp-bound udp-6" },
 	{ "Rust", { "kinds/rust" }, "tcp tcp-timeout tcp-6 udp udp-unconnected udp-6" },
 };
@@ -120,7 +121,9 @@ static int port_of_go(struct run *run, const char *program, const char *kind)
 /* What Go itself calls is not covered, linked to libc or not; run warns. */
 Test(languages, go_is_not_covered)
 {
-	static const char *const calls[][2] = { { "kinds/go_pure", "tcp" }, { "kinds/go_pure", "udp" }, { "kinds/go_cgo", "go" } };
+	static const char *const calls[][2] = {
+		{ "kinds/go_pure", "tcp" }, { "kinds/go_pure", "udp" }, { "kinds/go_cgo", "go" },
+	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		static struct run run;

@@ -131,11 +131,12 @@ Test(musl, command)
 	}
 }
 
-/* How the program was started is known, though musl does not tell it to constructors: arguments, environment, name. */
+/* How the program was started is known, though musl does not tell it to constructors: arguments, environment, name; also
+ * where the program has put a title in the place of its arguments. */
 Test(musl, rules_by_the_start)
 {
 	static const char *const no[] = { "program = other", "command = *udp4*", "env = ROLE=c*", NULL };
-	static const char *const yes[] = { "program = act", "command = *act?socket*0?tcp4*5000", "env = ROLE=b*", NULL };
+	static const char *const yes[] = { "program = act", "command = *musl/act title?0?socket*5000", "env = ROLE=b*", NULL };
 	static const char *const *const sets[] = { no, yes };
 	static const char *const libraries[] = { "musl/portshim", "portshim" };
 	int server = server_tcp("127.0.0.1", 5000);
@@ -143,7 +144,8 @@ Test(musl, rules_by_the_start)
 	for (int library = 0; library < 2; library++)
 		for (int set = 0; set < 2; set++)
 			for (int i = 0; sets[set][i]; i++) {
-				const char *steps[] = { built("musl/act"), "socket 0 tcp4", "connect 0 127.0.0.1 5000", NULL };
+				const char *steps[] = { built("musl/act"), "title 0", "socket 0 tcp4", "connect 0 127.0.0.1 5000",
+				                        NULL };
 				static struct run run;
 				char policy[256];
 

@@ -32,7 +32,9 @@ static void play(struct run *run, const struct same *same, const struct way *way
 
 	snprintf(environment, sizeof(environment), "SAME_ROLE=%s", role);
 	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", built(same->library));
-	*run = (struct run){ .bare = true, .policy = way ? way->policy : NULL, .env = { environment, way ? preload : NULL } };
+	*run = (struct run){ .bare = true, .policy = way ? way->policy : NULL };
+	run->env[0] = environment;
+	run->env[1] = way ? preload : NULL;
 	net_own();
 	net_set("net/ipv4/ip_local_port_range", "40000 48999");
 	run_program(run, argv);

@@ -377,6 +377,10 @@ static int step_rare(const char *verb, int fd, long *result)
 		*result = disconnect_in_child(fd);
 	else if (strcmp(verb, "sendmmsg2") == 0)
 		*result = step_send_two(fd);
+	else if (strcmp(verb, "title") == 0)
+		*result = show_title();
+	else if (strcmp(verb, "replaced") == 0)
+		*result = replaced_by_another(fd);
 	else if (strcmp(verb, "addrform") == 0)
 		*result = to_ipv4(fd);
 	else if (strcmp(verb, "write") == 0)

@@ -220,4 +220,25 @@ static int to_ipv4(int fd)
 	return setsockopt(fd, IPPROTO_IPV6, IPV6_ADDRFORM, &family, sizeof(family));
 }
 
+/* As programs do that show a title: the arguments as they were are gone. */
+static int show_title(void)
+{
+	memset(program_invocation_name, 'z', strlen(program_invocation_name));
+	return 0;
+}
+
+/* Another process, that shares our descriptors but not our memory, puts a new TCP socket in the place of one. */
+static int replaced_by_another(int fd)
+{
+	int status = -1, other;
+	pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+
+	if (pid == 0) {
+		other = socket(AF_INET, SOCK_STREAM, 0);
+		_exit(dup2(other, fd) == fd && close(other) == 0 ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
 #endif

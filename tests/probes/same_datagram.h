@@ -194,7 +194,8 @@ static void many_and_none(void)
 	char bytes[2][8];
 	struct iovec part = { .iov_base = "", .iov_len = 0 };
 	struct iovec room[2] = { { bytes[0], 8 }, { bytes[1], 8 } };
-	struct mmsghdr out = { .msg_hdr = { .msg_name = &good, .msg_namelen = sizeof(good.v4), .msg_iov = &part, .msg_iovlen = 1 } };
+	struct mmsghdr out = { .msg_hdr = { .msg_name = &good, .msg_namelen = sizeof(good.v4),
+	                                    .msg_iov = &part, .msg_iovlen = 1 } };
 	struct mmsghdr in[2] = { { .msg_hdr = { .msg_iov = &room[0], .msg_iovlen = 1 } },
 	                         { .msg_hdr = { .msg_iov = &room[1], .msg_iovlen = 1 } } };
 	struct timespec none = { 0 };

@@ -1,4 +1,4 @@
-/* same_odd.h - scenarios of same.c: options and calls that few programs know, at the moments at which a port is given. */
+/* same_odd.h - scenarios of same.c: options and calls that few programs know, when a port is given. */
 #ifndef PORTSHIM_TESTS_SAME_ODD_H
 #define PORTSHIM_TESTS_SAME_ODD_H
 
@@ -206,7 +206,8 @@ static void scene_fast_open(void)
 static void other_writes(int type)
 {
 	socklen_t len = length_of(AF_INET);
-	int server = server_of(AF_INET, type, 7075), fd = OPEN(socket(AF_INET, type, 0)), file = OPEN(open("/proc/self/exe", O_RDONLY));
+	int server = server_of(AF_INET, type, 7075), fd = OPEN(socket(AF_INET, type, 0));
+	int file = OPEN(open("/proc/self/exe", O_RDONLY));
 	int pair[2];
 
 	DO(pipe(pair));
