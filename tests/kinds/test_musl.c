@@ -157,6 +157,26 @@ Test(musl, rules_by_the_start)
 			}
 }
 
+/* Nor is /proc needed for it, as in a chroot. */
+Test(musl, rules_by_the_start_without_proc)
+{
+	static const char *const libraries[] = { "musl/libportshim.so", "libportshim.so" };
+	int server = server_tcp("127.0.0.1", 5000);
+
+	for (int i = 0; i < 2; i++) {
+		static struct run run;
+		char line[2048];
+		const char *argv[] = { "unshare", "-m", "sh", "-c", line, NULL };
+
+		snprintf(line, sizeof(line), "mount -t tmpfs none /proc && LD_PRELOAD=%s exec %s 'socket 0 tcp4' 'connect 0 127.0.0.1 5000'",
+		         built(libraries[i]), built("musl/act"));
+		run = (struct run){ .policy = RULE "command = *act?socket*\nenv = ROLE=b*\n", .bare = true, .env = { "ROLE=batch" } };
+		run_program(&run, argv);
+		cr_assert(exited(&run, 0), "%s%s", run.out, run.err);
+		cr_expect(is_ours(server_accept(server, NULL)), "%s", libraries[i]);
+	}
+}
+
 /* --- what is said, and what is not reached ------------------------------------------------------------ */
 
 static void is_warned(const char *portshim, const char *program, const char *words)
