@@ -88,7 +88,7 @@ MUSL_BUILT := $(patsubst %,$(MUSL)/%,libportshim.so act same static_act)
 
 $(MUSL)/include:
 	@mkdir -p $@
-	@ln -sf /usr/include/linux /usr/include/asm-generic /usr/include/$(shell $(CC) -print-multiarch)/asm \
+	@ln -sf /usr/include/linux /usr/include/asm-generic /usr/include/$(shell $(MUSL_CC) -print-multiarch)/asm \
 		/usr/include/ini.h $@
 
 $(MUSL)/libportshim.so: $(wildcard config/*.[ch] shim/*.[ch] shim/*.def tools/*.[ch]) Makefile | $(MUSL)/include

@@ -1,5 +1,6 @@
 /* test_languages.c - clients in many languages, each by the means that its own library has: blocking and not, bound
- * first, with an event loop, datagrams, IPv6. The server sees ports of the rule; the program prints what it prints bare. */
+ * first, with an event loop, datagrams, IPv6. The server sees ports of the rule; the program prints what it prints
+ * bare. */
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>

@@ -168,7 +168,8 @@ Test(musl, rules_by_the_start_without_proc)
 		char line[2048];
 		const char *argv[] = { "unshare", "-m", "sh", "-c", line, NULL };
 
-		snprintf(line, sizeof(line), "mount -t tmpfs none /proc && LD_PRELOAD=%s exec %s 'socket 0 tcp4' 'connect 0 127.0.0.1 5000'",
+		snprintf(line, sizeof(line), "mount -t tmpfs none /proc && "
+		         "LD_PRELOAD=%s exec %s 'socket 0 tcp4' 'connect 0 127.0.0.1 5000'",
 		         built(libraries[i]), built("musl/act"));
 		run = (struct run){ .policy = RULE "command = *act?socket*\nenv = ROLE=b*\n", .bare = true, .env = { "ROLE=batch" } };
 		run_program(&run, argv);
