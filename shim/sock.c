@@ -273,6 +273,11 @@ void sock_born(int fd, int domain, int type, int protocol)
 	sock_remember(fd, &sock);
 }
 
+/* What is true of each descriptor of a socket that has its port; the rest the copy is to ask for. */
+#define ENTRY_COPIED_ALWAYS                                                                                    \
+	(ENTRY_KNOWN | ENTRY_IPV6 | ENTRY_STREAM | ENTRY_REUSE | ENTRY_COPIED | ENTRY_LETS_SHARE |             \
+	 (unsigned)PROTOCOL_ANY << ENTRY_PROTOCOL_SHIFT)
+
 void sock_copied(int fd, int to)
 {
 	enum sock_state state = state_of(fd);
@@ -284,7 +289,7 @@ void sock_copied(int fd, int to)
 	if (entry_of(fd))
 		entry_write(fd, entry_of(fd) | ENTRY_REUSE | ENTRY_COPIED);
 	if (state == SOCK_SETTLED || state == SOCK_DECIDED)
-		sock_forget(to);
+		entry_write(to, (entry_of(fd) & ENTRY_COPIED_ALWAYS) | ENTRY_EARLY_ONLY);
 	else
 		entry_write(to, entry_of(fd));
 }

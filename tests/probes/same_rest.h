@@ -333,6 +333,18 @@ static void scene_copies(void)
 	DO(close(fd));
 	show(copy);
 	DO(close(copy));
+	fd = OPEN(socket(AF_INET, SOCK_STREAM, 0));
+	DO(connect(fd, at_loopback(AF_INET, 7050), len));
+	copy = OPEN(dup(fd)); /* of one that is connected */
+	show(copy);
+	DO(connect(copy, at_loopback(AF_INET, 7050), len));
+	DO(connect(copy, nobody(), sizeof(struct sockaddr_in)));
+	DO(connect(fd, at_loopback(AF_INET, 7050), len));
+	show(fd);
+	show(copy);
+	DO(close(fd));
+	show(copy);
+	DO(close(copy));
 	DO(close(-1));
 	DO(close(server));
 }
