@@ -112,31 +112,34 @@ static bool is_from_exec(char *const vector[])
 	return at > here && at < getauxval(AT_EXECFN) && at % sizeof(*vector) == 0;
 }
 
-/* exec(2) leaves, upwards: the number of arguments, they, NULL, the environment. -1: this is no such thing. */
+/* exec(2) leaves, upwards: the number of arguments, they, NULL, the environment. */
+static bool is_whole(int argc, char *const argv[])
+{
+	return argc >= 0 && is_from_exec(argv) && is_from_exec(argv + argc) && (uintptr_t)*(argv - 1) == (uintptr_t)argc &&
+	       !argv[argc];
+}
+
+/* The number of arguments below that environment; -1: it is not where exec left it. */
 static int count_below(char *const envp[])
 {
 	char *const *last = envp - 1;
 	int count = 0;
 
-	if (!is_from_exec(envp) || *last)
-		return -1;
 	while (is_from_exec(last - count) && (uintptr_t)last[-count - 1] != (uintptr_t)count)
 		count++;
-	return is_from_exec(last - count) ? count : -1;
+	return is_whole(count, last - count) ? count : -1;
 }
 
-void facts_keep_at_start(int argc, char *const argv[], char *const envp[])
+void facts_keep_at_start(int argc, char *const argv[])
 {
 	char *const *variables = environ;
-	int count;
 
-	if (argc >= 0 && is_from_exec(argv) && is_from_exec(argv + argc) && !argv[argc]) {
-		facts_keep(argc, argv, envp);
-		return;
+	if (!is_whole(argc, argv)) {
+		argc = count_below(variables);
+		argv = variables - 1 - argc;
 	}
-	count = count_below(variables);
-	if (count >= 0)
-		facts_keep(count, variables - 1 - count, variables);
+	if (argc >= 0)
+		facts_keep(argc, argv, argv + argc + 1);
 }
 
 /* --- or read from /proc, by whoever asks before a constructor ran ------------------------------- */

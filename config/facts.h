@@ -33,10 +33,10 @@ struct identity {
  * call where they fit into a static buffer of 32 KiB, one mmap otherwise; what finds no memory is left out. */
 void facts_keep(int argc, char *const argv[], char *const envp[]);
 
-/* The same for a library's constructor. glibc passes these to it; musl passes nothing, and what stands in their place
- * may lead anywhere: then they are found by `environ`, which points where exec left it unless another constructor has
- * moved it. If so nothing is kept, and facts_read() asks /proc. */
-void facts_keep_at_start(int argc, char *const argv[], char *const envp[]);
+/* The same for a library's constructor. glibc passes it the arguments; musl passes nothing, and what stands in their
+ * place may lead anywhere: then they are found by `environ`, which points where exec left it unless another constructor
+ * has moved it. If so nothing is kept, and facts_read() asks /proc. */
+void facts_keep_at_start(int argc, char *const argv[]);
 
 /* The facts of this process, from what facts_keep() kept and from /proc; strings live in `arena`. Any number
  * of threads may ask. What /proc does not tell is "". Async-signal-safe. */

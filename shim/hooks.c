@@ -35,12 +35,12 @@ const char *portshim_version(void)
 	return PORTSHIM_VERSION;
 }
 
-__attribute__((constructor)) static void start(int argc, char **argv, char **envp)
+__attribute__((constructor)) static void start(int argc, char **argv)
 {
 	int saved = errno;
 
 	real_resolve();
-	facts_keep_at_start(argc, argv, envp);
+	facts_keep_at_start(argc, argv);
 	log_start();
 	session_start();
 	errno = saved;
