@@ -5,6 +5,7 @@
 #   tools/     the command                                          (Criterion)
 #   stories/   programs from Debian's packages, end to end          (Criterion)
 #   escapes/   what passes by the library: each test says "not covered"    (Criterion)
+#   system/    a whole machine under it                             (Criterion)
 #   transparency/  what a program sees, bare and under the library (Criterion)
 #   storm/     signals, forks and cancellation at every instruction of a call (Criterion)
 #   bench/     what it costs: `make bench`
