@@ -74,11 +74,14 @@ demo:
 
 # --- installation --------------------------------------------------------------------------------------
 
+# The library is a new file that takes the old one's name: where /etc/ld.so.preload names it, every program that starts in
+# between needs a whole one.
 install: all
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(MANDIR)/man1' \
 		'$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man7'
 	$(INSTALL) -m 0755 $(BUILD)/portshim '$(DESTDIR)$(BINDIR)/portshim'
-	$(INSTALL) -m 0644 $(BUILD)/libportshim.so '$(DESTDIR)$(LIBDIR)/libportshim.so'
+	$(INSTALL) -m 0644 $(BUILD)/libportshim.so '$(DESTDIR)$(LIBDIR)/.libportshim.so.new'
+	mv -f '$(DESTDIR)$(LIBDIR)/.libportshim.so.new' '$(DESTDIR)$(LIBDIR)/libportshim.so'
 	for section in 1 5 7; do for page in tools/man/*.$$section; do \
 		$(INSTALL) -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$$section/ || exit 1; done; done
 

@@ -95,6 +95,7 @@ static void root_furnish(const struct machine *machine)
 
 	shell("cp %s %s/usr/local/bin/act && mkdir -p %s/machine && cp tests/system/*.sh tests/system/*.conf %s/machine",
 	      built("tests/probes/act"), root, root, root);
+	shell("chroot %s /bin/sh /machine/prepare.sh", root);
 	if (machine->prepare)
 		shell("chroot %s /bin/sh -ec '%s'", root, machine->prepare);
 	if (machine->bare)
@@ -210,6 +211,22 @@ void machine_run(const struct machine *machine, struct run *run, const char *lin
 {
 	machine_start(machine, run, line);
 	run_end(run);
+}
+
+int machine_port(const struct machine *machine, const char *line, const char *words)
+{
+	static struct run run;
+
+	run = (struct run){ 0 };
+	machine_run(machine, &run, line);
+	cr_assert(exited(&run, 0), "%s\n%s%s", line, run.out, run.err);
+	cr_expect(*words ? strncmp(run.err, words, strlen(words)) == 0 : !*run.err, "%s\n%s", line, run.err);
+	return port_of(&run, "name 0");
+}
+
+bool machine_is_rules(int port)
+{
+	return port >= 20000 && port <= 20099;
 }
 
 void machine_end(struct machine *machine)

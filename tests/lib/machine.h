@@ -10,6 +10,9 @@
 #include "tests/lib/harness.h"
 
 #define MACHINE_LIBRARY "/usr/local/lib/libportshim.so"
+/* For copies of the probe `act`. */
+#define MACHINE_POLICY "[rule act]\nprogram = act*\nports = 20000-20099\n"
+#define MACHINE_SHOW "sh /machine/show.sh act"
 
 struct machine {
 	bool bare;          /* no library: all else is the same */
@@ -27,6 +30,11 @@ void machine_boot(struct machine *machine, const char *services);
 void machine_run(const struct machine *machine, struct run *run, const char *line);
 /* The same in parts, as run_start() and run_end(). */
 void machine_start(const struct machine *machine, struct run *run, const char *line);
+/* The port that the probe `act` is given: by a line of sh(1) that runs MACHINE_SHOW. What it says on standard error must
+ * begin with `words`, or be empty. */
+int machine_port(const struct machine *machine, const char *line, const char *words);
+/* Whether MACHINE_POLICY gave it. */
+bool machine_is_rules(int port);
 /* The path, seen from outside, of a file in the machine; one of a few static buffers. */
 const char *machine_path(const struct machine *machine, const char *path);
 /* The text of a file in it, with room for 64 KiB; "" where there is none. One of two static buffers. */

@@ -11,32 +11,26 @@ until_done()
 	until "$@" >/dev/null 2>&1; do sleep 0.02; done
 }
 
-users()
-{
-	for user in ann ben; do
-		useradd --create-home --shell /bin/bash $user
-		echo "$user:secret" | chpasswd --crypt-method SHA256 --sha-rounds 1000
-	done
-}
-
 start_sshd()
 {
 	mkdir -p /run/sshd
 	rm -f /etc/ssh/ssh_host_*
 	ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
 	for home in /root ~ann; do
-		mkdir -p -m 700 "$home/.ssh"
+		rm -rf "$home/.ssh"
+		mkdir -m 700 "$home/.ssh"
 		ssh-keygen -q -t ed25519 -N '' -f "$home/.ssh/id_ed25519"
 		cp "$home/.ssh/id_ed25519.pub" "$home/.ssh/authorized_keys"
 		echo "127.0.0.1 $(cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub)" >"$home/.ssh/known_hosts"
 	done
 	chown -R ann: ~ann/.ssh
-	/usr/sbin/sshd -E /var/log/sshd
+	/usr/sbin/sshd -f /machine/sshd.conf -E /var/log/sshd
 	until_done test -e /run/sshd.pid
 }
 
 start_cron()
 {
+	rm -rf /etc/crontab /etc/cron.d/* /var/spool/cron/crontabs/*
 	echo '@reboot ann sh /machine/cron_job.sh' >/etc/cron.d/machine
 	cron
 }
@@ -56,7 +50,6 @@ start_postgres()
 	su postgres -c "$programs/pg_ctl -s -w -D $database -l $database/log -o '-F -k /tmp' start"
 }
 
-users
 for service in $1; do
 	"start_$service"
 done
