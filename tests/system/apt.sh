@@ -1,5 +1,6 @@
 #!/bin/sh
 # apt installs from a folder, and from nginx: its http method runs as _apt, and under seccomp where that is asked for.
+# shellcheck source=/dev/null
 . /machine/common.sh
 
 # make_package NAME: a package with one file, that a script of its own puts a word into.

@@ -1,5 +1,6 @@
 #!/bin/sh
 # cron runs the jobs of a start of the machine.
+# shellcheck source=/dev/null
 . /machine/common.sh
 
 until_done test -e ~ann/ended

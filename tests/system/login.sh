@@ -1,5 +1,6 @@
 #!/bin/sh
 # Shells, changes of user, and what every program inherits.
+# shellcheck source=/dev/null
 . /machine/common.sh
 
 id
@@ -12,8 +13,7 @@ script -qec 'login -f ann' /dev/null <<'end' | tr -d '\r' | grep -v 'Last login'
 id -un
 exit
 end
-ls -l /proc/self/fd | sed 's/.*[0-9][0-9]:[0-9][0-9] //; s/[0-9][0-9]*/N/g'
+find /proc/self/fd -type l -printf '%f\n'
 getent hosts localhost
-# shellcheck disable=SC2010
-echo one two | xargs -n 1 echo | sort -r | tr a-z A-Z
+echo one two | xargs -n 1 echo | sort -r | tr '[:lower:]' '[:upper:]'
 perl -e 'print "$$\n" if fork; wait; print "perl\n"' | tr -d 0-9

@@ -1,11 +1,12 @@
 #!/bin/sh
 # nginx serves, asks an upstream, is told to read its configuration again, and replaces its own program.
+# shellcheck source=/dev/null
 . /machine/common.sh
 
 # The users of the workers of the process whose number is in a file.
 workers()
 {
-	for child in $(cat "/proc/$(cat "$1")/task"/*/children); do stat -c %U "/proc/$child"; done
+	tr ' ' '\n' <"/proc/$(cat "$1")/task/$(cat "$1")/children" | while read -r child; do stat -c %U "/proc/$child"; done
 }
 
 work()

@@ -1,5 +1,6 @@
 #!/bin/sh
 # A client over TCP, a backend that is a client itself, and a standby that follows the server.
+# shellcheck source=/dev/null
 . /machine/common.sh
 
 programs=$(echo /usr/lib/postgresql/*/bin)

@@ -1,5 +1,6 @@
 #!/bin/sh
 # sshd with all its separation of privileges: commands, files, and forwarding in each direction.
+# shellcheck source=/dev/null
 . /machine/common.sh
 
 to='-F none -o BatchMode=yes 127.0.0.1'
