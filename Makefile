@@ -96,4 +96,4 @@ clean:
 .PHONY: all deps demo install uninstall clean
 .DELETE_ON_ERROR:
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -name system-root -prune -o -name '*.d' -print 2>/dev/null)

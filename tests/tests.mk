@@ -126,6 +126,11 @@ test: deps
 	@$(MAKE) --no-print-directory tests
 	@PORTSHIM_BUILD=$(abspath $(BUILD)) tests/run.sh $(BUILD)
 
+# The tests of a whole machine again, in a system that debootstrap makes; the first time it takes some minutes.
+test-system: deps
+	@$(MAKE) --no-print-directory tests
+	@tests/system/debootstrap.sh $(BUILD)
+
 # One table, and $(BUILD)/bench.svg: portshim, the same calls by hand, the bare program, and other ways to choose a port.
 bench: all $(BENCH)
 	@$(BUILD)/tests/bench/bench $(abspath $(BUILD))
@@ -135,5 +140,5 @@ check: deps
 	@$(MAKE) --no-print-directory tests
 	@CC='$(CC)' tests/check.sh $(BUILD) $(VERSION)
 
-.PHONY: tests test bench check
+.PHONY: tests test test-system bench check
 .SECONDARY:

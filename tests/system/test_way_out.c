@@ -101,7 +101,8 @@ Test(way_out, make_install_replaces_in_one_step)
 {
 	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 
-	cr_assert(inotify_add_watch(fd, machine_path(&machine, "/usr/local/lib"), IN_ALL_EVENTS) >= 0);
+	cr_assert(inotify_add_watch(fd, machine_path(&machine, "/usr/local/lib"),
+	                            IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE) >= 0);
 	install();
 	cr_expect_eq(events_of(fd, "libportshim.so"), IN_MOVED_TO);
 	close(fd);
