@@ -16,7 +16,9 @@ start_sshd()
 	mkdir -p /run/sshd
 	rm -f /etc/ssh/ssh_host_*
 	ssh-keygen -q -t ed25519 -N '' -f /etc/ssh/ssh_host_ed25519_key
-	for home in /root ~ann; do
+	mkdir -p /jail # nothing of the policy is in there
+	echo 'in the jail' >/jail/file
+	for home in /root ~ann ~ben; do
 		rm -rf "$home/.ssh"
 		mkdir -m 700 "$home/.ssh"
 		ssh-keygen -q -t ed25519 -N '' -f "$home/.ssh/id_ed25519"
@@ -24,6 +26,7 @@ start_sshd()
 		echo "127.0.0.1 $(cut -d ' ' -f 1,2 /etc/ssh/ssh_host_ed25519_key.pub)" >"$home/.ssh/known_hosts"
 	done
 	chown -R ann: ~ann/.ssh
+	chown -R ben: ~ben/.ssh
 	/usr/sbin/sshd -f /machine/sshd.conf -E /var/log/sshd
 	until_done test -e /run/sshd.pid
 }

@@ -19,6 +19,14 @@ su - ann -c 'scp -q -F none /tmp/file 127.0.0.1:copied && cat copied'
 # A terminal, and a shell in it.
 echo 'tty; exit 5' | ssh -tt -F none -o BatchMode=yes 127.0.0.1 2>&1 | tr -d '\r' | grep -c /dev/pts
 
+# sshd changes the root for ben's session, and connects from within.
+su - ben -c 'echo "ls -1
+get file" | sftp -q -F none -b - 127.0.0.1 && cat file'
+su - ben -c "ssh -f -N -M -S ~/control -L 9001:127.0.0.1:80 $to"
+curl -sS http://127.0.0.1:9001/
+front_port sshd
+su - ben -c 'ssh -S ~/control -O exit 127.0.0.1' 2>/dev/null
+
 # forward OPTION WORD: a connection in the background, that the next `forward_end` ends.
 forward()
 {

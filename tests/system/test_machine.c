@@ -30,7 +30,7 @@ struct part {
 static const struct part parts[] = {
 	{ "login", "", 0, "" },
 	{ "apt", "nginx", 2, "root" },
-	{ "ssh", "nginx sshd", 7, "root ann" },
+	{ "ssh", "nginx sshd", 8, "root ann ben" },
 	{ "cron", "nginx cron", 1, "ann" },
 	{ "postgres", "postgres", 3, "root postgres" },
 	{ "nginx", "nginx", 18, "root www-data" },
