@@ -107,7 +107,10 @@ static void examine_program(struct findings *findings, const struct patient *pat
 	const struct reach *reach = &patient->reach;
 	char words[3 * PATH_MAX];
 	reach_words(reach, words, sizeof(words));
-	if (patient->facts.secure)
+	if (patient->facts.secure && (patient->pid ? patient->loaded : library_is_everywhere()))
+		note(findings, "program", true, "%s runs with privileges that its user lacks, and /etc/ld.so.preload preloads "
+		     "into it all the same", reach->path[0] ? reach->path : patient->shown);
+	else if (patient->facts.secure && patient->pid)
 		note(findings, "program", false, "runs with privileges that its user lacks: the loader preloads nothing "
 		     "into it; start portshim as the user that it becomes");
 	else if (words[0] != '\0')
@@ -218,7 +221,9 @@ static void print_words(const struct findings *findings, const struct patient *p
 		printf("  %-3s %-8s %s\n", findings->check[i].good ? "ok" : "NO", findings->check[i].name,
 		       findings->check[i].words);
 	if (all_good(findings))
-		puts(patient->pid ? "under portshim" : "would be under portshim: start it with portshim run");
+		puts(patient->pid ? "under portshim" : library_is_everywhere() ?
+		     "would be under portshim: /etc/ld.so.preload names the library" :
+		     "would be under portshim: start it with portshim run");
 	else
 		puts(patient->pid ? "not under portshim" : "would not be under portshim");
 }

@@ -149,6 +149,24 @@ bool library_preload(const char *path)
 	return set;
 }
 
+bool library_is_everywhere(void)
+{
+	static const char between[] = ": \t\n";
+	char *line = NULL;
+	size_t room = 0;
+	bool found = false;
+	FILE *list = fopen("/etc/ld.so.preload", "re");
+	while (list && !found && getline(&line, &room, list) > 0) {
+		line[strcspn(line, "#")] = '\0';
+		for (const char *name = line; *(name += strspn(name, between)) != '\0'; name += strcspn(name, between))
+			found |= is_portshim(name, strcspn(name, between));
+	}
+	free(line);
+	if (list)
+		fclose(list);
+	return found;
+}
+
 /* ---- the proof ---------------------------------------------------------------------------------- */
 
 int library_report(void)

@@ -19,6 +19,9 @@ char *library_preload_list(const char *path, const char *present);
 /* Puts the library into LD_PRELOAD of this process's environment. False with the reason said. */
 bool library_preload(const char *path);
 
+/* Whether /etc/ld.so.preload names the library: then it is in every program, whoever starts it. */
+bool library_is_everywhere(void);
+
 /* Starts this program once more in the environment as it is now and asks it whether the library is in. False
  * with the loader's reason said; a warning where the library is of another version. */
 bool library_prove(const char *path);

@@ -82,13 +82,15 @@ bool patient_of_command(struct patient *patient, char *const argv[])
 	*patient = (struct patient){ .pid = 0 };
 	reach_find(&patient->reach, argv[0]);
 	facts_read(&own, &patient->arena);
+	bool secure = reach_is_privileged(&patient->reach);
 	const char *program = patient->reach.interpreter[0] ? patient->reach.interpreter : patient->reach.path;
 	patient->facts = (struct facts){
 		.executable = resolved(&patient->arena, program),
 		.started_as = patient->reach.path,
 		.command = command_line(&patient->arena, &patient->reach, argv),
-		.environment = own.environment,
+		.environment = secure ? "\0" : own.environment,
 		.cgroup = own.cgroup,
+		.secure = secure,
 	};
 	current = &patient->facts;
 	snprintf(patient->shown, sizeof(patient->shown), "%s", argv[0]);

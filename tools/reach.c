@@ -245,6 +245,11 @@ static const struct { const char *is, *so; } words_of[] = {
 	                    "check that its calls are in the log with --log=info" },
 };
 
+bool reach_is_privileged(const struct reach *reach)
+{
+	return reach->verdict == REACH_SETUID || reach->verdict == REACH_SETGID || reach->verdict == REACH_CAPABILITIES;
+}
+
 void reach_words(const struct reach *reach, char *words, size_t size)
 {
 	words[0] = '\0';

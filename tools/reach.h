@@ -11,6 +11,7 @@
 #define PORTSHIM_TOOLS_REACH_H
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum reach_verdict {
@@ -41,6 +42,9 @@ struct reach {
 
 /* Fills *reach for `command`: a name to be searched in PATH, or a path (any word with a slash). */
 void reach_find(struct reach *reach, const char *command);
+
+/* Whether it runs with privileges that its user lacks (AT_SECURE). */
+bool reach_is_privileged(const struct reach *reach);
 
 /* Why the library will not act there and what can be done: one sentence that starts with the program's path,
  * without newline; "" for REACH_YES and for a command that does not start. Cut if it does not fit. */

@@ -161,7 +161,10 @@ static int start(const struct reach *reach, char **command)
 {
 	char words[3 * PATH_MAX];
 	reach_words(reach, words, sizeof(words));
-	if (words[0] != '\0')
+	if (reach_is_privileged(reach) && library_is_everywhere())
+		say_warning("%s runs with privileges that its user lacks: there only /etc/portshim.conf counts, not what "
+		            "'portshim run' was told", reach->path);
+	else if (words[0] != '\0')
 		say_warning("%s", words);
 	execvp(command[0], command);
 	return start_failed(reach, command[0], errno);
