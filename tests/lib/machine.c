@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "tests/lib/machine.h"
+#include "tests/lib/machine_systemd.h"
 #include "tests/lib/world.h"
 
 #define PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -140,6 +141,13 @@ static void devices_make(const struct machine *machine)
 	must_mount("tmpfs", machine_path(machine, "/dev/shm"), "mode=1777");
 }
 
+/* By pivot_root(2): where the root was changed by chroot(2), no user namespace can be made. */
+static void root_change(const struct machine *machine)
+{
+	cr_assert(chdir(machine_path(machine, "")) == 0 && syscall(SYS_pivot_root, ".", ".") == 0 &&
+	          umount2(".", MNT_DETACH) == 0 && chdir("/") == 0, "pivot_root: %s", strerror(errno));
+}
+
 /* In the new process 1: what is left of the machine, then boot.sh. Without /proc the network is set up all the same,
  * from outside it. */
 static void process_1(const struct machine *machine, const char *services, int console, int up)
@@ -156,28 +164,39 @@ static void process_1(const struct machine *machine, const char *services, int c
 		must_mount("proc", machine_path(machine, "/proc"), NULL);
 	if (is_missing(machine, "write"))
 		cr_assert(mount(NULL, machine_path(machine, ""), NULL, MS_REMOUNT | MS_RDONLY | MS_BIND, NULL) == 0);
+	if (machine->systemd)
+		systemd_contain(machine->place);
 	dup2(console, 1);
 	dup2(console, 2);
 	dup2(up, 3);
-	cr_assert(chroot(machine_path(machine, "")) == 0 && chdir("/") == 0 && sethostname("machine", 7) == 0);
+	root_change(machine);
+	cr_assert(sethostname("machine", 7) == 0);
 	cr_assert(syscall(SYS_close_range, 4, ~0u, 0) == 0);
-	execve("/bin/sh", (char *const *)argv, environment);
+	if (machine->systemd)
+		systemd_become();
+	else
+		execve("/bin/sh", (char *const *)argv, environment);
 	_exit(127);
 }
 
-/* boot.sh closes its descriptor 3 when all is up. */
-static void wait_until_up(const struct machine *machine, int up)
+/* boot.sh says so on its descriptor 3. */
+static bool is_up(int up)
 {
 	struct pollfd pollfd = { .fd = up, .events = POLLIN };
-	char word[8] = "";
+	char word[8];
 
-	if (poll(&pollfd, 1, DEADLINE_MS) != 1 || read(up, word, sizeof(word) - 1) <= 0)
+	return poll(&pollfd, 1, DEADLINE_MS) == 1 && read(up, word, sizeof(word)) > 0;
+}
+
+static void wait_until_up(const struct machine *machine, int up, int notify)
+{
+	if (!(machine->systemd ? systemd_is_up(notify) : is_up(up)))
 		cr_assert_fail("the machine does not start\n%s", machine_text(machine, "/../console"));
 }
 
 void machine_boot(struct machine *machine, const char *services)
 {
-	int console, up[2];
+	int console, up[2], notify = -1;
 	char path[80];
 
 	root_make(machine);
@@ -185,6 +204,8 @@ void machine_boot(struct machine *machine, const char *services)
 	snprintf(path, sizeof(path), "%s/console", machine->place);
 	console = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	cr_assert(console >= 0 && pipe2(up, O_CLOEXEC) == 0);
+	if (machine->systemd)
+		notify = systemd_prepare(machine->place);
 	machine->pid = (pid_t)syscall(SYS_clone, SIGCHLD | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC,
 	                              0, 0, 0, 0);
 	cr_assert(machine->pid >= 0, "clone: %s", strerror(errno));
@@ -192,8 +213,10 @@ void machine_boot(struct machine *machine, const char *services)
 		process_1(machine, services, console, up[1]);
 	close(console);
 	close(up[1]);
-	wait_until_up(machine, up[0]);
+	wait_until_up(machine, up[0], notify);
 	close(up[0]);
+	if (notify >= 0)
+		close(notify);
 }
 
 void machine_start(const struct machine *machine, struct run *run, const char *line)
@@ -233,6 +256,8 @@ void machine_end(struct machine *machine)
 {
 	kill(machine->pid, SIGKILL);
 	waitpid(machine->pid, NULL, 0);
+	if (machine->systemd)
+		systemd_clear(machine->place);
 	umount2(machine_path(machine, ""), MNT_DETACH);
 	umount2(machine->place, MNT_DETACH);
 	rmdir(machine->place);

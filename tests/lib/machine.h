@@ -2,8 +2,8 @@
  *
  * Its root is an overlay: below it, read only, the root of this machine, or the folder that PORTSHIM_SYSTEM_ROOT names
  * (`make test-system` puts a system of its own there); above it a tmpfs that goes with the test. It has namespaces of
- * its own (processes, mounts, network, host name, IPC), and tests/system/boot.sh is its process 1. Nothing that is done
- * in it is seen outside; when the test ends, by whatever, all its processes end. */
+ * its own (processes, mounts, network, host name, IPC), and tests/system/boot.sh is its process 1, or systemd. Nothing
+ * that is done in it is seen outside; when the test ends, by whatever, all its processes end. */
 #ifndef PORTSHIM_TESTS_MACHINE_H
 #define PORTSHIM_TESTS_MACHINE_H
 
@@ -18,10 +18,11 @@ struct machine {
 	bool bare;          /* no library: all else is the same */
 	const char *policy; /* the text of /etc/portshim.conf; NULL: there is none */
 	const char *prepare; /* a line of sh(1) for the root before it starts, run there and bare; or NULL */
+	bool systemd;       /* process 1 is systemd, and starts machine.target, which the test has to make */
 	const char *missing; /* "proc", "shm" or "write": the machine has to do without; or NULL */
 	/* results */
 	pid_t pid;          /* of its process 1 */
-	char place[64];     /* the tmpfs: root/, upper/, work/ */
+	char place[64];     /* the tmpfs: root/, upper/, work/, console, with systemd also groups/ */
 };
 
 /* Starts the machine and its services (words of boot.sh: "sshd cron nginx postgres"), and waits until they are up. */
