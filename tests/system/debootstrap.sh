@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the tests of a whole machine in a system of their own: Debian's of this machine's release, made by debootstrap(8)
-# from where this machine's apt gets its packages, once for each list of packages, below BUILD. `tests/system/debootstrap.sh BUILD`, as root.
+# from where this machine's apt gets its packages, once for each list of packages, below BUILD.
+# `tests/system/debootstrap.sh BUILD`, as root.
 set -eu
 
 build=$(realpath "$1")
@@ -9,7 +10,7 @@ packages='openssh-server openssh-client cron postgresql nginx-light curl busybox
 
 if [ "${2:-}" = make ]; then
 	# In namespaces of its own: what debootstrap mounts goes with it.
-	rm -rf "$root" "$root.new"
+	rm -rf "$root" "$root.new" "$root.packages"
 	# shellcheck source=/dev/null
 	release=$(. /etc/os-release && echo "$VERSION_CODENAME")
 	uri=$(apt-get indextargets --format "\$(CODENAME) \$(COMPONENT) \$(REPO_URI)" 'Created-By: Packages' |
