@@ -85,7 +85,10 @@ install: all
 	for section in 1 5 7; do for page in tools/man/*.$$section; do \
 		$(INSTALL) -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$$section/ || exit 1; done; done
 
+# Not while /etc/ld.so.preload names the library: every program that starts would complain.
 uninstall:
+	@! grep -qs 'libportshim\.so' '$(DESTDIR)/etc/ld.so.preload' || { \
+		echo "uninstall: $(DESTDIR)/etc/ld.so.preload names the library: take it out there, then try again" >&2; exit 1; }
 	$(RM) '$(DESTDIR)$(BINDIR)/portshim' '$(DESTDIR)$(LIBDIR)/libportshim.so' \
 		'$(DESTDIR)$(MANDIR)/man1/portshim.1' '$(DESTDIR)$(MANDIR)/man5/portshim.conf.5' \
 		'$(DESTDIR)$(MANDIR)/man7/libportshim.7'

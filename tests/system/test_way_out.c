@@ -71,10 +71,11 @@ Test(way_out, a_static_shell)
 
 /* --- replacing it ---------------------------------------------------------------------------------- */
 
-static void install(void)
+/* `make TARGET`, outside, for the machine's root; `end` is what the shell makes of its end. */
+static void make(const char *target, const char *end)
 {
-	shell("env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s install DESTDIR=%s PREFIX=/usr/local BUILD=$(dirname %s)",
-	      machine_path(&machine, ""), built("libportshim.so"));
+	shell("env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -s %s DESTDIR=%s PREFIX=/usr/local BUILD=$(dirname %s) %s", target,
+	      machine_path(&machine, ""), built("libportshim.so"), end);
 }
 
 /* What happened to NAME: the inotify events, all in one. */
@@ -103,9 +104,19 @@ Test(way_out, make_install_replaces_in_one_step)
 
 	cr_assert(inotify_add_watch(fd, machine_path(&machine, "/usr/local/lib"),
 	                            IN_CREATE | IN_DELETE | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE) >= 0);
-	install();
+	make("install", "");
 	cr_expect_eq(events_of(fd, "libportshim.so"), IN_MOVED_TO);
 	close(fd);
+}
+
+/* Not while every program that starts would complain. */
+Test(way_out, make_uninstall_waits_until_it_is_out)
+{
+	make("uninstall", "2>&1 | grep -q 'etc/ld.so.preload names the library'");
+	cr_expect(machine_is_rules(machine_port(&machine, MACHINE_SHOW, "")));
+	cr_expect(is_ephemeral(machine_port(&machine, ": >/etc/ld.so.preload; " MACHINE_SHOW, "")));
+	make("uninstall", "");
+	cr_expect_eq(access(machine_path(&machine, MACHINE_LIBRARY), F_OK), -1);
 }
 
 /* A program that has a connection keeps the library that it began with; its ports come back to the table all the same. */
@@ -118,7 +129,7 @@ Test(way_out, an_upgrade_under_a_connection)
 	              " 'name 1' pause 'socket 2 tcp4' 'connect 2 127.0.0.1 80' 'name 2' 'close 1' 'close 2'");
 	run_until_paused(&run);
 	cr_assert(stat(machine_path(&machine, MACHINE_LIBRARY), &before) == 0);
-	install();
+	make("install", "");
 	cr_assert(stat(machine_path(&machine, MACHINE_LIBRARY), &after) == 0 && after.st_ino != before.st_ino);
 	cr_expect(machine_is_rules(machine_port(&machine, MACHINE_SHOW, "")));
 	run_go_on(&run);
