@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "real.h"
+
 static struct {
 	_Atomic(enum log_level) level;
 	_Atomic(enum log_target) target;
@@ -27,12 +29,22 @@ static struct {
 	ino_t inode;
 } standard_error;
 
+/* A program of inetd's has its client there, which should hear what the program says, and nothing else. */
+static bool is_network_socket(int fd)
+{
+	int domain = AF_UNSPEC;
+	socklen_t len = sizeof(domain);
+
+	return real.getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && (domain == AF_INET || domain == AF_INET6);
+}
+
 void log_start(void)
 {
 	static atomic_flag done = ATOMIC_FLAG_INIT;
 	struct stat st;
 
-	if (atomic_flag_test_and_set(&done) || fstat(STDERR_FILENO, &st) < 0)
+	if (atomic_flag_test_and_set(&done) || fstat(STDERR_FILENO, &st) < 0 ||
+	    (S_ISSOCK(st.st_mode) && is_network_socket(STDERR_FILENO)))
 		return;
 	standard_error.open = true;
 	standard_error.device = st.st_dev;

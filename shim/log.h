@@ -2,8 +2,8 @@
  *
  * The library is a guest: unless asked it says nothing but that a policy is broken. Standard error is written to
  * only while descriptor 2 is still what it was when the program started; a daemon that has put a file or
- * a socket of its own there is left in peace. A message is one write(2), so that lines of several
- * processes do not mix. Async-signal-safe. */
+ * a socket of its own there is left in peace, and so is a program of inetd's, whose client is there. A message is one
+ * write(2), so that lines of several processes do not mix. Async-signal-safe. */
 #ifndef PORTSHIM_SHIM_LOG_H
 #define PORTSHIM_SHIM_LOG_H
 

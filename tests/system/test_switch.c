@@ -83,6 +83,25 @@ Test(switch, a_broken_policy)
 	machine_end(&machine);
 }
 
+/* A program of inetd's has its client at descriptor 2: that hears what the program says, and nothing else. */
+#define AS_INETD \
+	"exec perl -MIO::Socket::INET -e '" \
+	"$s = IO::Socket::INET->new(LocalAddr => \"127.0.0.1:7000\", Listen => 1, ReuseAddr => 1) or die;" \
+	"$c = IO::Socket::INET->new(\"127.0.0.1:7000\") or die; $a = $s->accept;" \
+	"unless (fork) { close $c; open STDIN, \"<&\", $a; open STDOUT, \">&\", $a; open STDERR, \">&\", $a; close $a;" \
+	"exec \"sh\", \"/machine/show.sh\", \"act\" } close $a; print while <$c>; wait'"
+
+Test(switch, a_broken_policy_is_no_news_to_a_client)
+{
+	static struct run run;
+
+	boot("[rule act]\nprogram = act\nprots = 20000-20099\n");
+	machine_run(&machine, &run, AS_INETD);
+	cr_expect(is_ephemeral(port_of(&run, "name 0")));
+	cr_expect_not(strstr(run.out, "portshim"), "%s", run.out);
+	machine_end(&machine);
+}
+
 Test(switch, no_policy)
 {
 	boot(NULL);
