@@ -88,7 +88,8 @@ install: all
 # Not while /etc/ld.so.preload names the library: every program that starts would complain.
 uninstall:
 	@! grep -qs 'libportshim\.so' '$(DESTDIR)/etc/ld.so.preload' || { \
-		echo "uninstall: $(DESTDIR)/etc/ld.so.preload names the library: take it out there, then try again" >&2; exit 1; }
+		echo "uninstall: $(DESTDIR)/etc/ld.so.preload names the library: take it out there, then try again" >&2; \
+		exit 1; }
 	$(RM) '$(DESTDIR)$(BINDIR)/portshim' '$(DESTDIR)$(LIBDIR)/libportshim.so' \
 		'$(DESTDIR)$(MANDIR)/man1/portshim.1' '$(DESTDIR)$(MANDIR)/man5/portshim.conf.5' \
 		'$(DESTDIR)$(MANDIR)/man7/libportshim.7'
