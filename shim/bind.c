@@ -29,18 +29,30 @@ static bool no_pointer(const void *at)
 	return address < 4096 || address > UINTPTR_MAX - 4096 || (sizeof(at) == 8 && (intptr_t)at < 0);
 }
 
+/* The kernel takes an address from anywhere, aligned or not. */
+static sa_family_t family_of(const struct sockaddr *addr)
+{
+	sa_family_t family;
+
+	memcpy(&family, (const char *)addr + offsetof(struct sockaddr, sa_family), sizeof(family));
+	return family;
+}
+
 bool name_is_inet(const struct sockaddr *addr, socklen_t len)
 {
-	if (no_pointer(addr) || len < sizeof(addr->sa_family) || len > NAME_MAX_LEN)
+	sa_family_t family;
+
+	if (no_pointer(addr) || len < sizeof(family) || len > NAME_MAX_LEN)
 		return false;
-	if (addr->sa_family == AF_INET6)
+	family = family_of(addr);
+	if (family == AF_INET6)
 		return len >= SIN6_LEN_RFC2133;
-	return (addr->sa_family == AF_INET || addr->sa_family == AF_UNSPEC) && len >= sizeof(struct sockaddr_in);
+	return (family == AF_INET || family == AF_UNSPEC) && len >= sizeof(struct sockaddr_in);
 }
 
 bool name_is_unspec(const struct sockaddr *addr, socklen_t len)
 {
-	return !no_pointer(addr) && len >= sizeof(addr->sa_family) && len <= NAME_MAX_LEN && addr->sa_family == AF_UNSPEC;
+	return !no_pointer(addr) && len >= sizeof(sa_family_t) && len <= NAME_MAX_LEN && family_of(addr) == AF_UNSPEC;
 }
 
 bool message_has_name(const struct msghdr *message, const struct sockaddr **addr, socklen_t *len)
@@ -98,7 +110,7 @@ uint32_t name_scope(const struct sockaddr *addr, socklen_t len)
 {
 	union name name;
 
-	if (addr->sa_family != AF_INET6 || len < sizeof(name.v6))
+	if (family_of(addr) != AF_INET6 || len < sizeof(name.v6))
 		return 0;
 	name_copy(&name, addr, len);
 	return IN6_IS_ADDR_LINKLOCAL(&name.v6.sin6_addr) ? name.v6.sin6_scope_id : 0;
@@ -119,7 +131,7 @@ bool name_read(struct endpoint *endpoint, const struct sockaddr *addr, socklen_t
 	union name name;
 	struct ip_addr *to = &endpoint->addr;
 
-	if (!name_is_inet(addr, len) || (addr->sa_family == AF_UNSPEC && ipv6))
+	if (!name_is_inet(addr, len) || (family_of(addr) == AF_UNSPEC && ipv6))
 		return false;
 	name_copy(&name, addr, len);
 	endpoint->port = name_port(&name.any);
@@ -426,7 +438,7 @@ static void copy_route(int fd, int scratch)
 
 int source_of(int fd, const struct sockaddr *addr, socklen_t len, struct ip_addr *source)
 {
-	int scratch = scratch_socket(addr->sa_family), error = 0;
+	int scratch = scratch_socket(family_of(addr)), error = 0;
 	union name name = { .any = { 0 } };
 
 	if (scratch < 0)

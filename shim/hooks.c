@@ -267,6 +267,12 @@ static ssize_t finish_sendmmsg(const struct act *act)
 	return real.sendmmsg(act->fd, (struct mmsghdr *)act->data, (unsigned int)act->size, act->flags);
 }
 
+/* The array may be NULL or no array at all: that is the kernel's to say, so nothing is reached through it here. */
+static const struct msghdr *message_at(const struct mmsghdr *messages, unsigned int number)
+{
+	return (const struct msghdr *)((uintptr_t)messages + number * sizeof(*messages));
+}
+
 /* A policy that denies destinations sees each message; else the first decides for all, since an unconnected socket has
  * one port. As the kernel does, an error counts only if no message was sent before. */
 static int send_each(int fd, struct mmsghdr *messages, unsigned int count, int flags)
@@ -275,7 +281,7 @@ static int send_each(int fd, struct mmsghdr *messages, unsigned int count, int f
 	int saved = errno;
 
 	for (; sent < count; sent++) {
-		ssize_t n = hook_sendmsg(fd, &messages[sent].msg_hdr, flags);
+		ssize_t n = hook_sendmsg(fd, message_at(messages, sent), flags);
 
 		if (n < 0)
 			break;
@@ -299,7 +305,7 @@ int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 		return real.sendmmsg(fd, messages, count, flags);
 	if (count > 1 && !sock_is_other(fd) && assign_denies())
 		return send_each(fd, messages, count, flags);
-	if (count > 0 && message_has_name(&messages->msg_hdr, &act.addr, &act.len))
+	if (count > 0 && message_has_name(message_at(messages, 0), &act.addr, &act.len))
 		return (int)assign(&act);
 	return real.sendmmsg(fd, messages, count, flags);
 }
