@@ -320,19 +320,30 @@ int bind_shared(int fd, const struct sock *sock, const union name *name)
 
 /* --- late, and put off --------------------------------------------------------------------------- */
 
+/* 0 or -errno; -ENOPROTOOPT where there is no such option. A sandbox that does not let it through is as a kernel that
+ * lacks it: the kernel itself refuses neither of the two options for want of rights. */
+static int set_ip_option(int fd, int option, const void *value, socklen_t len)
+{
+	if (real.setsockopt(fd, IPPROTO_IP, option, value, len) == 0)
+		return 0;
+	return errno == EPERM || errno == EACCES || errno == ENOSYS ? -ENOPROTOOPT : -errno;
+}
+
 int bind_set_range(int fd, uint16_t lo, uint16_t hi)
 {
 	uint32_t range = (uint32_t)hi << 16 | lo;
 
-	return real.setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, sizeof(range)) < 0 ? -errno : 0;
+	return set_ip_option(fd, IP_LOCAL_PORT_RANGE, &range, sizeof(range));
 }
 
 int bind_address(int fd, const struct sock *sock, const union name *name)
 {
-	int on = 1, off = 0, error;
+	int on = 1, off = 0, error = 0;
 
-	if (!sock->no_port && real.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on)) < 0)
-		return -errno;
+	if (!sock->no_port)
+		error = set_ip_option(fd, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+	if (error)
+		return error;
 	error = real.bind(fd, &name->any, name_length(name)) < 0 ? -errno : 0;
 	if (!sock->no_port)
 		real.setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &off, sizeof(off));
