@@ -1,4 +1,8 @@
-/* clock.h - the time that all processes of the machine agree on. */
+/* clock.h - the time that all processes of the machine agree on.
+ *
+ * Another library in the process may tell its program another time (libfaketime), one that stands still, runs a thousand
+ * times faster or lies in the future. What stands in the table is for all processes, and who waits must come to an end:
+ * so the kernel is asked, not libc. */
 #ifndef PORTSHIM_SHIM_CLOCK_H
 #define PORTSHIM_SHIM_CLOCK_H
 
@@ -8,13 +12,15 @@
 #define MILLISECOND UINT64_C(1000000)
 #define SECOND UINT64_C(1000000000)
 
-/* CLOCK_MONOTONIC, ns; no system call. Async-signal-safe. */
+/* In ns. No system call where the kernel lends its clock. Async-signal-safe; errno may change. */
+uint64_t clock_read(clockid_t clock);
+
 static inline uint64_t clock_now(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
+	return clock_read(CLOCK_MONOTONIC);
 }
+
+/* For milliseconds: a cancellation that arrives meanwhile is acted on after them. 0 or -errno; -EINTR at a signal. */
+int clock_sleep(uint64_t ns);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "config/arena.h"
 #include "config/locate.h"
@@ -91,11 +90,8 @@ const struct kernel *kernel_now(void)
 {
 	const struct kernel *kernel = atomic_load_explicit(&current, memory_order_acquire);
 	uint64_t again = atomic_load_explicit(&read_again_at, memory_order_relaxed);
-	struct timespec clock;
-	uint64_t now;
+	uint64_t now = clock_read(CLOCK_MONOTONIC_COARSE);
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &clock);
-	now = (uint64_t)clock.tv_sec * SECOND + (uint64_t)clock.tv_nsec;
 	if (now < again && atomic_load_explicit(&looked, memory_order_relaxed))
 		return kernel;
 	/* One thread reads; before the first reading has ended, all do. */

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <time.h>
 
 #include "clock.h"
 #include "real.h"
@@ -31,14 +30,11 @@ void wait_begin(struct wait *wait, int fd, uint64_t limit_ms)
 int wait_a_little(struct wait *wait)
 {
 	uint64_t at = clock_now(), pause = wait->pause;
-	struct timespec t;
 
 	if (at >= wait->until)
 		return -ETIMEDOUT;
 	if (pause > wait->until - at)
 		pause = wait->until - at;
 	wait->pause = wait->pause * 2 < LONGEST_PAUSE ? wait->pause * 2 : LONGEST_PAUSE;
-	t.tv_sec = (time_t)(pause / SECOND);
-	t.tv_nsec = (long)(pause % SECOND);
-	return nanosleep(&t, NULL) < 0 ? -errno : 0;
+	return clock_sleep(pause);
 }
