@@ -6,6 +6,7 @@
 #   stories/   programs from Debian's packages, end to end          (Criterion)
 #   escapes/   what passes by the library: each test says "not covered"    (Criterion)
 #   system/    a whole machine under it                             (Criterion)
+#   company/   the library among others: preloads, sanitizers, debuggers, sandboxes (Criterion)
 #   transparency/  what a program sees, bare and under the library (Criterion)
 #   storm/     signals, forks and cancellation at every instruction of a call (Criterion)
 #   bench/     what it costs: `make bench`
@@ -120,7 +121,25 @@ $(BUILD)/tests/bench/bench: $(BENCH_OBJECTS)
 $(SUITES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/testable.a
 	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/testable.a $(PKG_LIBS) -lcriterion -ldl -pthread
 
-tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH) $(KINDS) $(COMPILED) $(MUSL_BUILT)
+# company/: probes built with a sanitizer by either compiler; the library and probes with two of them, in a folder of its own.
+SANITIZERS := address thread undefined
+COMPANY := $(foreach compiler,gcc clang,$(foreach kind,$(SANITIZERS),\
+	$(foreach probe,act threads,$(BUILD)/tests/company/$(compiler)-$(kind)/$(probe))))
+SANITIZED := $(BUILD)/sanitized
+
+define sanitized_probe
+$(BUILD)/tests/company/$(1)-$(2)/%: tests/probes/%.c $$(wildcard tests/probes/*.h) Makefile tests/tests.mk
+	@mkdir -p $$(@D)
+	$$(call say,PROBE,$$@)$(1) $$(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=$(2) -o $$@ $$< -pthread
+endef
+$(foreach compiler,gcc clang,$(foreach kind,$(SANITIZERS),$(eval $(call sanitized_probe,$(compiler),$(kind)))))
+
+$(SANITIZED)/libportshim.so: $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(PROBES)
+	@$(MAKE) --no-print-directory BUILD=$(SANITIZED) CC=gcc LIBRARY_CFLAGS= \
+		CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
+		$@ $(foreach probe,act same threads swarm,$(SANITIZED)/tests/probes/$(probe))
+
+tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH) $(KINDS) $(COMPILED) $(MUSL_BUILT) $(COMPANY) $(SANITIZED)/libportshim.so
 
 test: deps
 	@$(MAKE) --no-print-directory tests

@@ -1,0 +1,200 @@
+/* test_sanitizers.c - programs that were built with a sanitizer, whose runtime stands before the same functions as we do;
+ * and the library itself built with two of them: what they find in it is a defect. */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/company.h"
+#include "tests/lib/crowd.h"
+
+/* The path of gcc's own runtime library. */
+static const char *runtime_of_gcc(const char *name)
+{
+	static char path[512];
+	struct run run = { .bare = true };
+	char question[64];
+	const char *argv[] = { "gcc", question, NULL };
+
+	snprintf(question, sizeof(question), "-print-file-name=%s", name);
+	run_program(&run, argv);
+	cr_assert(exited(&run, 0) && run.out[0] == '/', "%s%s", run.out, run.err);
+	snprintf(path, sizeof(path), "%.*s", (int)strcspn(run.out, "\n"), run.out);
+	return path;
+}
+
+static const char *preload_of(const char *before, const char *build)
+{
+	static char preload[2][1200];
+	static int next;
+	char *to = preload[next++ % 2], *library = realpath(built(build), NULL);
+
+	snprintf(to, sizeof(preload[0]), "LD_PRELOAD=%s%s%s", before ? before : "", before ? ":" : "", library);
+	free(library);
+	return to;
+}
+
+/* --- programs ---------------------------------------------------------------------------------------------- */
+
+static const char *probe_of(const char *program, const char *probe)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "tests/company/%s/%s", program, probe);
+	return built(name);
+}
+
+/* The program alone, and with the library: early ports, late ones. */
+static void goes_on(const char *program, const char *before, const char *option)
+{
+	static struct run bare, run;
+
+	bare = (struct run){ .bare = true };
+	company_tell(&bare, NULL, probe_of(program, "act"));
+	cr_assert(exited(&bare, 0), "%s", bare.err);
+	run = (struct run){ .policy = EARLY, .env = { preload_of(before, "libportshim.so"), option } };
+	company_tell(&run, NULL, probe_of(program, "act"));
+	company_ours(&run, 20000, 20099);
+	company_like(&bare, &run);
+	run = (struct run){ .policy = LATE, .env = { preload_of(before, "libportshim.so"), option } };
+	company_tell(&run, NULL, probe_of(program, "act"));
+	company_ours(&run, 40500, 40599);
+	company_like(&bare, &run);
+}
+
+/* Sixteen threads that make the process's first calls. */
+static void threads_go_on(const char *program, const char *before, const char *option)
+{
+	struct run run = { .policy = EARLY, .env = { preload_of(before, "libportshim.so"), option } };
+	const char *argv[] = { probe_of(program, "threads"), "16", "5000", NULL };
+	int lines = 0;
+
+	company_meet();
+	run_program(&run, argv);
+	cr_assert(exited(&run, 0), "0x%x\n%s%s", (unsigned int)run.status, run.out, run.err);
+	cr_assert_str_eq(run.err, "");
+	for (const char *line = run.out; *line; line = strchr(line, '\n') + 1, lines++)
+		cr_assert(atoi(line) >= 20000 && atoi(line) <= 20099, "%s", run.out);
+	cr_assert_eq(lines, 16);
+}
+
+#define PROGRAM(name, program, before, option)                                                                 \
+	Test(sanitized_programs, name, .timeout = 120)                                                         \
+	{                                                                                                      \
+		goes_on(program, before, option);                                                              \
+		threads_go_on(program, before, option);                                                        \
+	}
+
+PROGRAM(address_by_clang, "clang-address", NULL, NULL)
+PROGRAM(thread_by_clang, "clang-thread", NULL, NULL)
+PROGRAM(undefined_by_clang, "clang-undefined", NULL, NULL)
+PROGRAM(thread_by_gcc, "gcc-thread", NULL, NULL)
+PROGRAM(thread_by_gcc_named_first, "gcc-thread", runtime_of_gcc("libtsan.so"), NULL)
+PROGRAM(undefined_by_gcc, "gcc-undefined", NULL, NULL)
+
+/* gcc's AddressSanitizer is a library, and wants to be the first: named first, or told not to mind. */
+PROGRAM(address_by_gcc_named_first, "gcc-address", runtime_of_gcc("libasan.so"), NULL)
+PROGRAM(address_by_gcc_told_not_to_mind, "gcc-address", NULL, "ASAN_OPTIONS=verify_asan_link_order=0")
+
+/* That is why: it says so itself, and no call is made from elsewhere. */
+Test(sanitized_programs, address_by_gcc_minds)
+{
+	struct run run = { .policy = EARLY };
+
+	company_tell(&run, NULL, probe_of("gcc-address", "act"));
+	cr_assert(exited(&run, 1));
+	cr_assert_not_null(strstr(run.err, "ASan runtime does not come first"), "%s", run.err);
+	cr_assert_str_eq(run.out, "");
+}
+
+/* --- the library ------------------------------------------------------------------------------------------- */
+
+static void found_nothing(const struct run *run, const char *what)
+{
+	cr_assert(exited(run, 0), "%s: 0x%x\n%s", what, (unsigned int)run->status, run->err);
+	cr_assert_null(strstr(run->err, "runtime error"), "%s:\n%s", what, run->err);
+	cr_assert_null(strstr(run->err, "Sanitizer"), "%s:\n%s", what, run->err);
+	cr_assert_null(strstr(run->out, "child ended: 0x1"), "%s:\n%s%s", what, run->out, run->err);
+}
+
+#define STRICTLY "ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1"
+
+static const char *const policies[] = { ELSEWHERE, EARLY, LATE, "[portshim]\ntable = none\n" EARLY, NULL };
+
+static void play(const char *role)
+{
+	static struct run run;
+	const char *argv[] = { NULL, role, NULL };
+	char as[32];
+
+	snprintf(as, sizeof(as), "SAME_ROLE=%s", role);
+	for (int i = 0; policies[i]; i++) {
+		run = (struct run){ .policy = policies[i],
+		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"), STRICTLY, as } };
+		net_own();
+		net_set("net/ipv4/ip_local_port_range", "40000 40999");
+		argv[0] = built("sanitized/tests/probes/same");
+		run_program(&run, argv);
+		cr_assert(run.out_length > 200, "%s:\n%s", role, run.err);
+		found_nothing(&run, role);
+	}
+}
+
+#define ROLE(name, role)                                                                                       \
+	Test(sanitized_library, name, .timeout = 120)                                                          \
+	{                                                                                                      \
+		play(role);                                                                                    \
+	}
+
+ROLE(all_scenes, "main")
+ROLE(thread, "thread")
+ROLE(handler, "handler")
+ROLE(exit_handler, "exit")
+ROLE(child, "fork")
+ROLE(vfork_child, "vfork")
+ROLE(spawned, "spawn")
+ROLE(after_exec, "exec")
+ROLE(other_network, "network")
+ROLE(other_user, "user")
+ROLE(undumpable, "undumpable")
+ROLE(constructor, "constructor")
+ROLE(destructor, "destructor")
+
+Test(sanitized_library, story)
+{
+	static struct run run;
+
+	for (int i = 1; policies[i]; i++) {
+		run = (struct run){ .policy = policies[i],
+		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"), STRICTLY } };
+		company_tell(&run, NULL, built("sanitized/tests/probes/act"));
+		company_ours(&run, 20000, 40599);
+		found_nothing(&run, "act");
+	}
+}
+
+/* A crowd, for what only several processes and threads do: claims lost, ports asked for, sweeps, waiting, ports used up. */
+Test(sanitized_library, crowd, .timeout = 120)
+{
+	static const char *const crowds[] = {
+		EARLY, LATE, "[rule r]\nports = 20000-20003\n", "[rule r]\nports = 20000-20003\nexhausted = wait 50ms\nshare = never\n",
+		"[rule r]\nports = 20000-20099\nchoose = least-recent\ncooldown = 1s\n", "[rule r]\nports = 20000-20099\nchoose = double-hash\n",
+	};
+	const char *argv[] = { NULL, "eof", "3", "3", "60", "20000", "40599", "5100", "5101", NULL };
+	static struct run run;
+	pid_t servers;
+
+	for (size_t i = 0; i < sizeof(crowds) / sizeof(crowds[0]); i++) {
+		company_meet();
+		servers = crowd_serve(5100, 5101, SERVER_CLOSES);
+		run = (struct run){ .policy = crowds[i],
+		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"), STRICTLY } };
+		argv[0] = built("sanitized/tests/probes/swarm");
+		run_program(&run, argv);
+		crowd_end(servers);
+		found_nothing(&run, crowds[i]);
+		cr_assert_eq(crowd_count(&run, "outside"), 0, "%s", run.out);
+		cr_assert_gt(crowd_count(&run, "had"), 0, "%s", run.out);
+	}
+}
