@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -35,6 +36,16 @@ const char *portshim_version(void)
 	return PORTSHIM_VERSION;
 }
 
+/* The same function by a name that no other copy of this library stands before. */
+static const char *own_version(void) __attribute__((alias("portshim_version")));
+
+/* Two copies in one process (two paths in LD_PRELOAD): the second, whose functions the first calls, takes a port that the first
+ * chose for the program's own choice. It leaves everything to the first. */
+static bool is_second_copy(void)
+{
+	return portshim_version != own_version;
+}
+
 __attribute__((constructor)) static void start(int argc, char **argv)
 {
 	int saved = errno;
@@ -42,7 +53,7 @@ __attribute__((constructor)) static void start(int argc, char **argv)
 	real_resolve();
 	facts_keep_at_start(argc, argv);
 	log_start();
-	session_start();
+	session_start(is_second_copy());
 	errno = saved;
 }
 

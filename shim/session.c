@@ -256,8 +256,8 @@ const struct session *session_renewed(const struct session *session, const struc
 	return remake(session);
 }
 
-void session_start(void)
+void session_start(bool leave_all)
 {
-	if (is_set("PORTSHIM_DISABLE"))
+	if (leave_all || is_set("PORTSHIM_DISABLE"))
 		atomic_store(&current, &off);
 }

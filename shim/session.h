@@ -43,7 +43,8 @@ void session_prepare(void);
  * caller looks again. */
 const struct session *session_renewed(const struct session *session, const struct rule *rule);
 
-/* Called from the constructor: PORTSHIM_DISABLE=1 is looked at once, before anything else. */
-void session_start(void);
+/* Called from the constructor: PORTSHIM_DISABLE=1 is looked at once, before anything else. `leave_all`: the library is off
+ * whatever it says. */
+void session_start(bool leave_all);
 
 #endif
