@@ -124,7 +124,8 @@ $(SUITES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/testable.a
 # company/: probes built with a sanitizer by either compiler; the library and probes with two of them, in a folder of its own.
 SANITIZERS := address thread undefined
 COMPANY := $(foreach compiler,gcc clang,$(foreach kind,$(SANITIZERS),\
-	$(foreach probe,act threads,$(BUILD)/tests/company/$(compiler)-$(kind)/$(probe))))
+	$(foreach probe,act threads,$(BUILD)/tests/company/$(compiler)-$(kind)/$(probe)))) \
+	$(BUILD)/tests/company/lazy/act $(BUILD)/tests/company/audit.so
 SANITIZED := $(BUILD)/sanitized
 
 define sanitized_probe
@@ -133,6 +134,14 @@ $(BUILD)/tests/company/$(1)-$(2)/%: tests/probes/%.c $$(wildcard tests/probes/*.
 	$$(call say,PROBE,$$@)$(1) $$(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=$(2) -o $$@ $$< -pthread
 endef
 $(foreach compiler,gcc clang,$(foreach kind,$(SANITIZERS),$(eval $(call sanitized_probe,$(compiler),$(kind)))))
+
+$(BUILD)/tests/company/lazy/%: tests/probes/%.c $(wildcard tests/probes/*.h) Makefile
+	@mkdir -p $(@D)
+	$(call say,PROBE,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -fcf-protection=none -Wl,-z,lazy -pie -o $@ $< -pthread
+
+$(BUILD)/tests/company/%.so: tests/company/%.c Makefile
+	@mkdir -p $(@D)
+	$(call say,AUDIT,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
 $(SANITIZED)/libportshim.so: $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(PROBES)
 	@$(MAKE) --no-print-directory BUILD=$(SANITIZED) CC=gcc LIBRARY_CFLAGS= \
