@@ -127,6 +127,22 @@ static ssize_t place(struct attempt *a)
 	return result;
 }
 
+/* Where no bind can be put off (before Linux 4.2, in sandboxes), what can be decided without a destination is. A rule that
+ * waits for one takes a stream's port back then; a datagram socket keeps its port, so it gets one of that rule's. */
+static ssize_t bind_at_once(struct attempt *a)
+{
+	ssize_t result;
+
+	if (!a->rule && !a->sock.stream && a->waiting && a->waiting->action == ACTION_ASSIGN)
+		a->rule = a->waiting;
+	if (a->rule && a->rule->action == ACTION_ASSIGN)
+		return place(a);
+	result = pass(a);
+	if (result == 0 && a->sock.stream && a->waiting && !a->act->reserved)
+		settle(a, SOCK_LENT);
+	return result;
+}
+
 /* Binds the address now and leaves the port to the call that has a destination. */
 static ssize_t defer(struct attempt *a)
 {
@@ -137,8 +153,8 @@ static ssize_t defer(struct attempt *a)
 	a->sock.reserved = a->act->reserved ? bind_reserved_next(a->sock.ipv6, a->sock.stream) : 0;
 	if (!a->act->reserved || a->sock.reserved)
 		error = bind_address(a->act->fd, &a->sock, &a->local);
-	if (error == -ENOPROTOOPT || error == -EOPNOTSUPP) /* then what can be decided without a destination is */
-		return a->rule && a->rule->action == ACTION_ASSIGN ? place(a) : pass(a);
+	if (error == -ENOPROTOOPT || error == -EOPNOTSUPP)
+		return bind_at_once(a);
 	if (error) {
 		errno = -error;
 		return -1;

@@ -14,6 +14,7 @@
 struct attempt {
 	const struct act *act;
 	const struct rule *rule;
+	const struct rule *waiting; /* of a bind to port 0: the rule that a destination may still bring */
 	struct sock sock;
 	struct question question;
 	union name local;      /* what is bound on the early way; its port is set for each candidate */

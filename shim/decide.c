@@ -86,7 +86,7 @@ static enum todo consult(struct attempt *a, const struct session *session)
 {
 	struct identity_store store = { .mapped = 0 };
 	const struct act *act = a->act;
-	const struct rule *waiting = NULL;
+	const struct rule *waiting;
 
 	if (is_bind(act) && act->finish && a->sock.state == SOCK_DEFERRED)
 		return TODO_BOUND_ALREADY;
@@ -102,7 +102,8 @@ static enum todo consult(struct attempt *a, const struct session *session)
 			a->rule = view_match(&renewed->view, &a->question);
 	}
 	if (is_bind(act) && name_port(act->addr) == 0)
-		waiting = view_waits_for_destination(&session->view, &a->question);
+		a->waiting = view_waits_for_destination(&session->view, &a->question);
+	waiting = a->waiting;
 	if (session->view.asks_identity)
 		identity_done(&store);
 	a->question.identity = NULL;
