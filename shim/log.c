@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -84,6 +85,22 @@ static bool takes_bytes(int fd)
 	return syscall(SYS_ppoll, &pollfd, 1, &now, NULL, 0) == 1 && pollfd.revents == POLLOUT;
 }
 
+/* A file that comes to the process's limit (RLIMIT_FSIZE) would bring SIGXFSZ. */
+static bool has_room(int fd, size_t length)
+{
+	struct rlimit limit;
+	struct stat64 about;
+	off64_t at;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY || fstat64(fd, &about) < 0 ||
+	    !S_ISREG(about.st_mode))
+		return true;
+	at = lseek64(fd, 0, SEEK_CUR);
+	if (at < about.st_size)
+		at = about.st_size;
+	return (uint64_t)at + length <= limit.rlim_cur;
+}
+
 static void write_all(int fd, const char *bytes, size_t length)
 {
 	while (length > 0) {
@@ -103,7 +120,7 @@ static void to_stderr(const struct text *text)
 	struct stat st;
 
 	if (standard_error.open && fstat(STDERR_FILENO, &st) == 0 && st.st_dev == standard_error.device &&
-	    st.st_ino == standard_error.inode && takes_bytes(STDERR_FILENO))
+	    st.st_ino == standard_error.inode && takes_bytes(STDERR_FILENO) && has_room(STDERR_FILENO, text->length))
 		write_all(STDERR_FILENO, text->at, text->length);
 }
 
@@ -114,7 +131,8 @@ static void to_file(const char *path, const struct text *text)
 
 	if (fd < 0)
 		return;
-	write_all(fd, text->at, text->length);
+	if (has_room(fd, text->length))
+		write_all(fd, text->at, text->length);
 	syscall(SYS_close, fd);
 }
 

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -127,10 +128,15 @@ static int check_file(const struct stat64 *about, bool named)
 /* The whole file exists in memory before it is mapped: a write to a hole could not be refused but by SIGBUS. */
 static int give_size(int fd, const struct stat64 *about)
 {
+	struct rlimit limit;
+
 	if (about->st_size == (off64_t)sizeof(struct table) && (uint64_t)about->st_blocks * 512 >= sizeof(struct table))
 		return 0;
 	if (about->st_size != 0 && about->st_size != (off64_t)sizeof(struct table))
 		return -EPROTO;
+	/* Beyond it comes SIGXFSZ, which ends the program. */
+	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < sizeof(struct table))
+		return -EFBIG;
 	for (int i = 0; i < ALLOCATE_TRIES; i++) {
 		int error = posix_fallocate64(fd, 0, sizeof(struct table));
 
@@ -258,6 +264,8 @@ static const char *words_for(int error)
 		return "belongs to another network namespace; name another for this one";
 	case -ENOSPC:
 		return "no room for it";
+	case -EFBIG:
+		return "larger than this process may make files (RLIMIT_FSIZE)";
 	case -ENOENT:
 		return "there is no such folder";
 	case -EACCES:
