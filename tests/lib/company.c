@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <ctype.h>
 #include <glob.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +75,26 @@ void company_ours(const struct run *run, int lo, int hi)
 	is_of(run, server_accept(other_tcp, NULL), lo, hi);
 	is_of(run, server_receive(udp), lo, hi);
 	cr_assert_eq(port_of(run, "name 5"), 6000);
+}
+
+static bool is_waiting(int fd)
+{
+	struct pollfd pollfd = { .fd = fd, .events = POLLIN };
+
+	return poll(&pollfd, 1, 0) == 1;
+}
+
+int company_came(const struct run *run, int lo, int hi)
+{
+	int count = 0;
+
+	for (; is_waiting(tcp); count++)
+		is_of(run, server_accept(tcp, NULL), lo, hi);
+	for (; is_waiting(other_tcp); count++)
+		is_of(run, server_accept(other_tcp, NULL), lo, hi);
+	for (; is_waiting(udp); count++)
+		is_of(run, server_receive(udp), lo, hi);
+	return count;
 }
 
 /* A copy in which ports that the kernel or a rule chose are the word "PORT". */

@@ -21,6 +21,8 @@ void company_run(struct run *run, const char *const before[], const char *probe,
 
 /* The story came to its end, and everybody saw ports of lo-hi alone: the program, and the servers. */
 void company_ours(const struct run *run, int lo, int hi);
+/* How many connections and datagrams came to the servers; each from a port of lo-hi. */
+int company_came(const struct run *run, int lo, int hi);
 /* Output, errors and status are those of another run, but for the numbers of ports that nobody named. */
 void company_like(const struct run *bare, const struct run *run);
 

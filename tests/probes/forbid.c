@@ -33,7 +33,6 @@ static const struct kind {
 	{ "write", SYS_openat, { { 2, O_ACCMODE, O_RDWR } } },
 	{ "allocate", SYS_fallocate, { { NO_ARGUMENT, 0, 0 } } },
 	{ "share-memory", SYS_mmap, { { 3, MAP_SHARED, MAP_SHARED } } },
-	{ "memory", SYS_mmap, { { 2, ANY, PROT_READ | PROT_WRITE }, { 3, ANY, MAP_PRIVATE | MAP_ANONYMOUS } } },
 	{ "unmap", SYS_munmap, { { NO_ARGUMENT, 0, 0 } } },
 	{ "advise", SYS_madvise, { { NO_ARGUMENT, 0, 0 } } },
 	{ "random", SYS_getrandom, { { NO_ARGUMENT, 0, 0 } } },
