@@ -361,6 +361,10 @@ static int step_rare(const char *verb, int fd, long *result)
 		*result = end_first(fd);
 	else if (strcmp(verb, "keeper") == 0)
 		*result = leave_keeper();
+	else if (strcmp(verb, "closefrom") == 0)
+		*result = (closefrom(number(1)), 0);
+	else if (strcmp(verb, "close-range") == 0)
+		*result = close_range((unsigned int)number(1), ~0u, number(2));
 	else if (strcmp(verb, "rawclose") == 0)
 		*result = syscall(SYS_close, fd);
 	else if (strcmp(verb, "rawsocket") == 0)
