@@ -8,7 +8,9 @@ tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iprou
 	openssh-client openssh-server python3 perl redis-server redis-tools postgresql-client git less spin
 	rsh-client bind9-dnsutils knot-dnsutils libc-ares-dev tftp-hpa tftpd-hpa tnftp vsftpd python3-pyftpdlib
 	rpcbind libtirpc-dev nfs-common musl-tools linux-libc-dev ruby php-cli nodejs golang-go rustc tcl lua5.4
-	lua-socket guile-3.0 erlang-base cron nginx-light postgresql busybox-static debootstrap systemd'
+	lua-socket guile-3.0 erlang-base cron nginx-light postgresql busybox-static debootstrap systemd
+	libclang-rt-dev valgrind gdb ltrace libeatmydata1 libfaketime libjemalloc2 libtcmalloc-minimal4 tsocks
+	libproxychains4 torsocks libsocket-wrapper libuid-wrapper'
 
 demo='curl'
 
