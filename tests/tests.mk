@@ -121,12 +121,12 @@ $(BUILD)/tests/bench/bench: $(BENCH_OBJECTS)
 $(SUITES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/testable.a
 	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/testable.a $(PKG_LIBS) -lcriterion -ldl -pthread
 
-# company/: probes built with a sanitizer by either compiler; the library and probes with two of them, in a folder of its own.
+# company/: probes built with a sanitizer by either compiler; and the library itself, with probes, in folders of its own.
 SANITIZERS := address thread undefined
 COMPANY := $(foreach compiler,gcc clang,$(foreach kind,$(SANITIZERS),\
 	$(foreach probe,act threads,$(BUILD)/tests/company/$(compiler)-$(kind)/$(probe)))) \
-	$(BUILD)/tests/company/lazy/act $(BUILD)/tests/company/audit.so
-SANITIZED := $(BUILD)/sanitized
+	$(BUILD)/tests/company/lazy/act $(BUILD)/tests/company/audit.so $(BUILD)/tests/company/eager.so
+comma := ,
 
 define sanitized_probe
 $(BUILD)/tests/company/$(1)-$(2)/%: tests/probes/%.c $$(wildcard tests/probes/*.h) Makefile tests/tests.mk
@@ -141,14 +141,17 @@ $(BUILD)/tests/company/lazy/%: tests/probes/%.c $(wildcard tests/probes/*.h) Mak
 
 $(BUILD)/tests/company/%.so: tests/company/%.c Makefile
 	@mkdir -p $(@D)
-	$(call say,AUDIT,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) $(LDFLAGS) -shared -o $@ $<
+	$(call say,LIB,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
-$(SANITIZED)/libportshim.so: $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(PROBES)
-	@$(MAKE) --no-print-directory BUILD=$(SANITIZED) CC=gcc LIBRARY_CFLAGS= \
-		CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all' \
-		$@ $(foreach probe,act same threads swarm,$(SANITIZED)/tests/probes/$(probe))
+define sanitized_library
+$(BUILD)/$(1)/libportshim.so: $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(PROBES)
+	@$$(MAKE) --no-print-directory BUILD=$(BUILD)/$(1) CC=gcc LIBRARY_CFLAGS= CFLAGS='-O1 -g -fno-omit-frame-pointer $(2)' \
+		$$@ $(foreach probe,act same threads swarm,$(BUILD)/$(1)/tests/probes/$(probe))
+endef
+$(eval $(call sanitized_library,sanitized,-fsanitize=address$(comma)undefined -fno-sanitize-recover=all))
+$(eval $(call sanitized_library,raced,-fsanitize=thread))
 
-tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH) $(KINDS) $(COMPILED) $(MUSL_BUILT) $(COMPANY) $(SANITIZED)/libportshim.so
+tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH) $(KINDS) $(COMPILED) $(MUSL_BUILT) $(COMPANY) $(BUILD)/sanitized/libportshim.so $(BUILD)/raced/libportshim.so
 
 test: deps
 	@$(MAKE) --no-print-directory tests

@@ -43,6 +43,33 @@ NEIGHBOUR(uid_wrapper, "libuid_wrapper.so", false, "UID_WRAPPER=1", "UID_WRAPPER
 NEIGHBOUR(faketime, "faketime/libfaketime.so.1", true, "FAKETIME=2020-01-01 00:00:00", NULL)
 NEIGHBOUR(faketime_with_locks, "faketime/libfaketimeMT.so.1", true, "FAKETIME=+10y x2", NULL)
 
+/* A library that is at work before we are, after we are, and whenever somebody asks for memory. In the story are two processes,
+ * and the parent alone comes to the end of main(). */
+Test(preloads, eager, .timeout = 120)
+{
+	static struct run run;
+	static const struct { const char *policy; int lo; } ways[] = { { EARLY, 20000 }, { LATE, 40500 } };
+	char preload[1200];
+
+	for (int i = 0; i < 4; i++) {
+		const char *library = realpath(built("libportshim.so"), NULL), *eager = realpath(built("tests/company/eager.so"), NULL);
+		int said = 0, lo = ways[i / 2].lo;
+
+		snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:%s", i % 2 ? library : eager, i % 2 ? eager : library);
+		run = (struct run){ .policy = ways[i / 2].policy, .env = { preload } };
+		company_tell(&run, NULL, NULL);
+		company_ours(&run, lo, lo + 99);
+		for (const char *line = run.err, *end; *line; line = *end ? end + 1 : end, said++) {
+			int port = 0;
+
+			end = strchrnul(line, '\n');
+			cr_assert(sscanf(line, "eager %d", &port) == 1 && port >= lo && port <= lo + 99, "%s", run.err);
+		}
+		cr_assert_geq(said, 2, "%s", run.err);
+		cr_assert_geq(company_came(&run, lo, lo + 99), said - 2);
+	}
+}
+
 /* --- clocks that lie ------------------------------------------------------------------------------------- */
 
 static long real_ms(void)

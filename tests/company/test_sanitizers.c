@@ -1,5 +1,5 @@
 /* test_sanitizers.c - programs that were built with a sanitizer, whose runtime stands before the same functions as we do;
- * and the library itself built with two of them: what they find in it is a defect. */
+ * and the library itself built with them: what they find in it is a defect. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -171,6 +171,35 @@ Test(sanitized_library, story)
 		company_tell(&run, NULL, built("sanitized/tests/probes/act"));
 		company_ours(&run, 20000, 40599);
 		found_nothing(&run, "act");
+	}
+}
+
+/* Threads that make the first calls, and go on, under a library that says where two of them touch the same memory. */
+Test(raced_library, threads, .timeout = 120)
+{
+	static const char *const crowds[] = {
+		EARLY, LATE, "[rule r]\nports = kernel\n", "[rule r]\nports = 20000-20015\nexhausted = wait 50ms\n",
+		"[rule r]\nports = 20000-20099\nchoose = least-recent\ncooldown = 1s\n",
+	};
+	const char *many[] = { NULL, "eof", "2", "8", "40", "20000", "40999", "5100", "5101", NULL };
+	const char *first[] = { NULL, "16", "5000", NULL };
+	static struct run run;
+	pid_t servers;
+
+	for (size_t i = 0; i < sizeof(crowds) / sizeof(crowds[0]); i++) {
+		company_meet();
+		servers = crowd_serve(5100, 5101, SERVER_CLOSES);
+		run = (struct run){ .policy = crowds[i],
+		                    .env = { preload_of(runtime_of_gcc("libtsan.so"), "raced/libportshim.so") } };
+		first[0] = built("raced/tests/probes/threads");
+		run_program(&run, first);
+		found_nothing(&run, crowds[i]);
+		many[0] = built("raced/tests/probes/swarm");
+		run_program(&run, many);
+		crowd_end(servers);
+		found_nothing(&run, crowds[i]);
+		cr_assert_eq(crowd_count(&run, "outside"), 0, "%s", run.out);
+		cr_assert_gt(crowd_count(&run, "had"), 0, "%s", run.out);
 	}
 }
 
