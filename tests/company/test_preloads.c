@@ -43,6 +43,18 @@ NEIGHBOUR(uid_wrapper, "libuid_wrapper.so", false, "UID_WRAPPER=1", "UID_WRAPPER
 NEIGHBOUR(faketime, "faketime/libfaketime.so.1", true, "FAKETIME=2020-01-01 00:00:00", NULL)
 NEIGHBOUR(faketime_with_locks, "faketime/libfaketimeMT.so.1", true, "FAKETIME=+10y x2", NULL)
 
+/* All of them, and ours in their midst; but jemalloc and libfaketime do not bear each other. */
+Test(preloads, everybody, .timeout = 120)
+{
+	char preload[2000];
+	const char *env[] = { preload, "FAKETIME=2020-01-01 00:00:00", "UID_WRAPPER=1", "UID_WRAPPER_ROOT=1", NULL };
+
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:%s:{}:%s:%s", company_file("/usr/lib/*/libeatmydata.so.1"),
+	         company_file("/usr/lib/*/libtcmalloc_minimal.so.4"), company_file("/usr/lib/*/faketime/libfaketime.so.1"),
+	         company_file("/usr/lib/*/libuid_wrapper.so"));
+	company_keep(env);
+}
+
 /* A library that is at work before we are, after we are, and whenever somebody asks for memory. In the story are two processes,
  * and the parent alone comes to the end of main(). */
 Test(preloads, eager, .timeout = 120)

@@ -106,6 +106,34 @@ Test(filtered, binding, .timeout = 120)
 	refuses("bind", &ways[2], 0);
 }
 
+/* Who may not ask the kernel about connections shares no early port: it fails as when the ports are used up. What was closed
+ * behind libc's back is found out all the same. */
+Test(filtered, nobody_to_ask, .timeout = 120)
+{
+	static const char *const answers[] = { "EPERM", "ENOSYS", "EAFNOSUPPORT" }; /* the last: RestrictAddressFamilies= of systemd */
+	static const char *const shared[] = {
+		"socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0", "socket 1 tcp4", "connect 1 127.0.0.1 5001", "socket 2 udp4",
+		"sendto 2 127.0.0.1 5000", "rawclose 2", "socket 3 udp4", "sendto 3 127.0.0.1 5000", NULL,
+	};
+	static struct run run;
+	char preload[600];
+	const char *before[] = { NULL, NULL, NULL, "/usr/bin/env", preload, NULL };
+
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", realpath(built("libportshim.so"), NULL));
+	for (int i = 0; i < 4; i++) {
+		before[0] = built("tests/probes/forbid");
+		before[1] = i == 3 ? "nothing" : "netlink";
+		before[2] = answers[i % 3];
+		run = (struct run){ .bare = true, .policy = "[rule r]\nports = 20000\n" };
+		company_meet();
+		company_run(&run, before, NULL, shared);
+		cr_assert_eq(port_of(&run, "name 0"), 20000, "%s", run.out);
+		cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 5001"), i == 3 ? "0" : "-1 EADDRNOTAVAIL", "%s", run.out);
+		cr_assert_str_eq(result_of(&run, "sendto 3 127.0.0.1 5000"), "1", "%s", run.out);
+		company_came(&run, 20000, 20000);
+	}
+}
+
 /* Of a bind that was put off nobody can tell the address, then. */
 Test(filtered, own_names, .timeout = 120)
 {

@@ -1,6 +1,6 @@
 /* forbid.c - `forbid WHAT ERRNO PROGRAM ARGUMENT...`: a sandbox around a program, put up before it starts, as container
- * engines and service managers do. The kernel answers one kind of system call with the errno (EPERM, EACCES, ENOSYS), or
- * ends who makes it ("KILL"). */
+ * engines and service managers do. The kernel answers one kind of system call with the errno (EPERM, EACCES, ENOSYS,
+ * EAFNOSUPPORT), or ends who makes it ("KILL"). */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +52,7 @@ static const struct kind {
 
 static const struct { const char *name; uint32_t action; } answers[] = {
 	{ "EPERM", SECCOMP_RET_ERRNO | EPERM }, { "EACCES", SECCOMP_RET_ERRNO | EACCES },
-	{ "ENOSYS", SECCOMP_RET_ERRNO | ENOSYS }, { "KILL", SECCOMP_RET_KILL_PROCESS },
+	{ "ENOSYS", SECCOMP_RET_ERRNO | ENOSYS }, { "EAFNOSUPPORT", SECCOMP_RET_ERRNO | EAFNOSUPPORT }, { "KILL", SECCOMP_RET_KILL_PROCESS },
 };
 
 static struct sock_filter code[16];
