@@ -202,8 +202,8 @@ Test(poor, no_room_in_the_log)
 	}
 }
 
-/* Address space: from where the loader can map the library at all. What it cannot map leaves as it likes. */
-Test(poor, address_space, .timeout = 120)
+/* From where the loader can map the library at all. What it cannot map leaves as it likes. */
+static void memory_from(char limit, int from)
 {
 	static struct run run;
 	char preload[600], script[100];
@@ -211,9 +211,9 @@ Test(poor, address_space, .timeout = 120)
 	int loaded = 0;
 
 	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", realpath(built("libportshim.so"), NULL));
-	for (int size = 4000; size < 30000; size += 500) {
+	for (int size = from; size < from + 25000; size += 500) {
 		run = (struct run){ .bare = true, .policy = EARLY };
-		snprintf(script, sizeof(script), "ulimit -v %d; exec \"$@\"", size);
+		snprintf(script, sizeof(script), "ulimit -%c %d; exec \"$@\"", limit, size);
 		company_meet();
 		company_run(&run, before, NULL, steps);
 		if (!exited(&run, 0) || strstr(run.err, "cannot be preloaded"))
@@ -222,6 +222,17 @@ Test(poor, address_space, .timeout = 120)
 		company_came(&run, 20000, 20099);
 	}
 	cr_assert_gt(loaded, 10);
+}
+
+Test(poor, address_space, .timeout = 120)
+{
+	memory_from('v', 4000);
+}
+
+/* Of private pages that can be written. */
+Test(poor, data, .timeout = 120)
+{
+	memory_from('d', 200);
 }
 
 /* Descriptors: what is left when the program has its sockets. */
