@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernel.h"
 #include "real.h"
 
 static struct {
@@ -85,15 +86,15 @@ static bool takes_bytes(int fd)
 	return syscall(SYS_ppoll, &pollfd, 1, &now, NULL, 0) == 1 && pollfd.revents == POLLOUT;
 }
 
-/* A file that comes to the process's limit (RLIMIT_FSIZE) would bring SIGXFSZ. */
+/* A file that comes to the process's limit (RLIMIT_FSIZE) would bring SIGXFSZ. A sandbox may end who asks for the limit. */
 static bool has_room(int fd, size_t length)
 {
 	struct rlimit limit;
 	struct stat64 about;
 	off64_t at;
 
-	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY || fstat64(fd, &about) < 0 ||
-	    !S_ISREG(about.st_mode))
+	if (!kernel_may_be_asked() || getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
+	    fstat64(fd, &about) < 0 || !S_ISREG(about.st_mode))
 		return true;
 	at = lseek64(fd, 0, SEEK_CUR);
 	if (at < about.st_size)
