@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -180,7 +179,8 @@ int library_report(void)
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Starts this program with LIBRARY_REPORT, its output and errors into files. 0 and *status, or an errno. */
+/* Starts this program with LIBRARY_REPORT, its output and errors into pipes, which keep the first part of them. 0 and
+ * *status, or an errno. */
 static int report_spawn(int output, int errors, int *status)
 {
 	char name[] = "portshim", argument[] = LIBRARY_REPORT;
@@ -201,10 +201,10 @@ static int report_spawn(int output, int errors, int *status)
 	return 0; /* ECHILD: SIGCHLD is ignored, the child has ended, and what it wrote tells all */
 }
 
-/* The line of a file that contains `part`, without its newline; NULL if there is none. `text` holds the file. */
+/* The line in a pipe that contains `part`, without its newline; NULL if there is none. `text` holds what was read. */
 static char *line_with(int fd, const char *part, char *text, size_t size)
 {
-	ssize_t length = pread(fd, text, size - 1, 0);
+	ssize_t length = read(fd, text, size - 1);
 	text[length < 0 ? 0 : length] = '\0';
 	char *at = strstr(text, part);
 	if (!at)
@@ -239,15 +239,18 @@ static bool report_judge(const char *path, int output, int errors, int status)
 bool library_prove(const char *path)
 {
 	int status = 0;
-	int output = memfd_create("portshim-report", MFD_CLOEXEC);
-	int errors = memfd_create("portshim-errors", MFD_CLOEXEC);
-	int error = output < 0 || errors < 0 ? errno : report_spawn(output, errors, &status);
+	int output[2] = { -1, -1 }, errors[2] = { -1, -1 };
+	/* Not files: they may be limited (RLIMIT_FSIZE). Nobody waits for room in them, or for words. */
+	bool made = pipe2(output, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(errors, O_CLOEXEC | O_NONBLOCK) == 0;
+	int error = made ? report_spawn(output[1], errors[1], &status) : errno;
 	if (error)
 		say_error("whether %s loads cannot be tested: %s", path, strerror(error));
-	bool proved = !error && report_judge(path, output, errors, status);
-	if (output >= 0)
-		close(output);
-	if (errors >= 0)
-		close(errors);
+	bool proved = !error && report_judge(path, output[0], errors[0], status);
+	for (int end = 0; end < 2; end++) {
+		if (output[end] >= 0)
+			close(output[end]);
+		if (errors[end] >= 0)
+			close(errors[end]);
+	}
 	return proved;
 }
