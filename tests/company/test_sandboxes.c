@@ -186,6 +186,25 @@ POOR(no_files_for_messages, "ulimit -f 0; export PORTSHIM_LOG=debug; exec 2>/dev
 POOR(small_stack, "ulimit -s 64")
 POOR(no_locked_memory, "ulimit -l 0")
 
+/* The command itself starts a program there, and proves that the library is in. */
+Test(poor, command, .timeout = 120)
+{
+	static const char *const lines[] = {
+		"ulimit -f 0", "ulimit -n 8", "mount -t tmpfs none /dev", "mount -t tmpfs -o ro none /dev/shm",
+		"mount -t tmpfs -o size=64k none /dev/shm",
+	};
+	static struct run run;
+	char script[200];
+	const char *before[] = { "unshare", "-m", "/bin/sh", "-c", script, "sh", NULL, "run", "--", NULL };
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		snprintf(script, sizeof(script), "set -e; %s; exec \"$@\"", lines[i]);
+		before[6] = built("portshim");
+		cr_assert_gt(run_with(&run, before, &ways[0]), 0, "%s:\n%s%s", lines[i], run.out, run.err);
+		cr_assert_str_eq(result_of(&run, "connect 0 127.0.0.1 5000"), "0");
+	}
+}
+
 /* A log that has come to the limit: no message more, and no SIGXFSZ. */
 Test(poor, no_room_in_the_log)
 {
