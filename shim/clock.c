@@ -1,7 +1,7 @@
 /* clock.c - the kernel's clock, read past libc.
  *
- * The kernel maps a small library, the vDSO, into every process (vdso(7)): its function reads the clock without a system
- * call, as libc's does. Where there is none (under valgrind, say), the system call is made. */
+ * The kernel maps a small library, the vDSO, into every process (vdso(7)): its function reads the clock without a
+ * system call, as libc's does. Where there is none (under valgrind, say), the system call is made. */
 #define _GNU_SOURCE
 #include "clock.h"
 
@@ -26,7 +26,8 @@ static int ask(clockid_t clock, struct kernel_time *t)
 	return (int)syscall(SYS_clock_gettime, clock, t);
 }
 
-/* The function of that name among the symbols of a section; NULL if it is not there. `base` is where the file begins. */
+/* The function of that name among the symbols of a section; NULL if it is not there. `base`: where the file
+ * begins. */
 static void *find_symbol(const char *base, const ElfW(Shdr) *section, const ElfW(Shdr) *sections, const char *name)
 {
 	const ElfW(Sym) *symbol = (const ElfW(Sym) *)(base + section->sh_offset);

@@ -1,8 +1,8 @@
 /* clock.h - the time that all processes of the machine agree on.
  *
- * Another library in the process may tell its program another time (libfaketime), one that stands still, runs a thousand
- * times faster or lies in the future. What stands in the table is for all processes, and who waits must come to an end:
- * so the kernel is asked, not libc. */
+ * Another library in the process may tell its program another time (libfaketime), one that stands still, runs a
+ * thousand times faster or lies in the future. What stands in the table is for all processes, and who waits must come
+ * to an end: so the kernel is asked, not libc. */
 #ifndef PORTSHIM_SHIM_CLOCK_H
 #define PORTSHIM_SHIM_CLOCK_H
 

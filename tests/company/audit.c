@@ -1,5 +1,5 @@
-/* audit.c - for LD_AUDIT (rtld-audit(7)): says yes to all, watches every call through a procedure linkage table, and at the
- * end writes to the file in AUDIT_OUTPUT how many bindings to libportshim.so it saw, and how many calls. */
+/* audit.c - for LD_AUDIT (rtld-audit(7)): says yes to all, watches every call through a procedure linkage table, and at
+ * the end writes to the file in AUDIT_OUTPUT how many bindings to libportshim.so it saw, and how many calls. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <link.h>
@@ -31,7 +31,8 @@ unsigned int la_objopen(struct link_map *map, Lmid_t space, uintptr_t *cookie)
 	return LA_FLG_BINDTO | LA_FLG_BINDFROM;
 }
 
-uintptr_t la_symbind64(Elf64_Sym *symbol, unsigned int index, uintptr_t *from, uintptr_t *to, unsigned int *flags, const char *name)
+uintptr_t la_symbind64(Elf64_Sym *symbol, unsigned int index, uintptr_t *from, uintptr_t *to, unsigned int *flags,
+                       const char *name)
 {
 	if (to == ours && from != ours)
 		atomic_fetch_add(&bindings, 1);
@@ -39,13 +40,13 @@ uintptr_t la_symbind64(Elf64_Sym *symbol, unsigned int index, uintptr_t *from, u
 }
 
 #ifdef __x86_64__
-Elf64_Addr la_x86_64_gnu_pltenter(Elf64_Sym *symbol, unsigned int index, uintptr_t *from, uintptr_t *to, La_x86_64_regs *registers,
-                                  unsigned int *flags, const char *name, long *frame) SEEN;
+Elf64_Addr la_x86_64_gnu_pltenter(Elf64_Sym *symbol, unsigned int index, uintptr_t *from, uintptr_t *to,
+                                  La_x86_64_regs *registers, unsigned int *flags, const char *name, long *frame) SEEN;
 unsigned int la_x86_64_gnu_pltexit(Elf64_Sym *symbol, unsigned int index, uintptr_t *from, uintptr_t *to,
                                    const La_x86_64_regs *before, La_x86_64_retval *after, const char *name) SEEN;
 
-Elf64_Addr la_x86_64_gnu_pltenter(Elf64_Sym *symbol, unsigned int index, uintptr_t *from, uintptr_t *to, La_x86_64_regs *registers,
-                                  unsigned int *flags, const char *name, long *frame)
+Elf64_Addr la_x86_64_gnu_pltenter(Elf64_Sym *symbol, unsigned int index, uintptr_t *from, uintptr_t *to,
+                                  La_x86_64_regs *registers, unsigned int *flags, const char *name, long *frame)
 {
 	if (to == ours) {
 		atomic_fetch_add(&calls, 1);

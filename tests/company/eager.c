@@ -1,5 +1,5 @@
-/* eager.c - a library that uses the network before main() and after it, and looks at descriptors whenever memory is asked for:
- * as caches, tracers and allocators do that are preloaded. Says "eager PORT" for each of its connections. */
+/* eager.c - a library that uses the network before main() and after it, and looks at descriptors whenever memory is
+ * asked for: as caches, tracers and allocators do that are preloaded. Says "eager PORT" for each of its connections. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <netinet/in.h>

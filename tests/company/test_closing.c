@@ -1,5 +1,5 @@
-/* test_closing.c - programs that close what they do not know, or mark it to be closed: the library has nothing there, and what
- * was theirs comes back. */
+/* test_closing.c - programs that close what they do not know, or mark it to be closed: the library has nothing there,
+ * and what was theirs comes back. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -22,9 +22,10 @@ static void run_one_port(struct run *run, const char *const steps[])
 /* The port of a datagram socket is its own: the next socket has it only if the first is known to be gone. */
 static void comes_back_after(const char *closing)
 {
-	const char *const steps[] = { "socket 0 udp4", "sendto 0 127.0.0.1 5000", "socket 1 tcp4", "connect 1 127.0.0.1 5000", closing,
-	                              "socket 2 udp4", "sendto 2 127.0.0.1 5000", "name 2", "socket 3 tcp4", "connect 3 127.0.0.1 5001",
-	                              "name 3", NULL };
+	const char *const steps[] = {
+		"socket 0 udp4", "sendto 0 127.0.0.1 5000", "socket 1 tcp4", "connect 1 127.0.0.1 5000", closing,
+		"socket 2 udp4", "sendto 2 127.0.0.1 5000", "name 2", "socket 3 tcp4", "connect 3 127.0.0.1 5001", "name 3", NULL,
+	};
 	struct run run;
 
 	run_one_port(&run, steps);
@@ -53,9 +54,9 @@ Test(closing, range_of_descriptors_of_its_own)
 Test(closing, at_exec)
 {
 	static const char *const steps[] = {
-		"socket 0 udp4", "sendto 0 127.0.0.1 5000", "name 0", "socket 1 tcp4", "close-range 3 " CLOEXEC, "sendto 0 127.0.0.1 5000", "name 0",
-		"connect 1 127.0.0.1 5000", "name 1", "socket 2 udp4", "sendto 2 127.0.0.1 5000", "exec", "socket 3 udp4",
-		"sendto 3 127.0.0.1 5000", "name 3", NULL,
+		"socket 0 udp4", "sendto 0 127.0.0.1 5000", "name 0", "socket 1 tcp4", "close-range 3 " CLOEXEC,
+		"sendto 0 127.0.0.1 5000", "name 0", "connect 1 127.0.0.1 5000", "name 1", "socket 2 udp4",
+		"sendto 2 127.0.0.1 5000", "exec", "socket 3 udp4", "sendto 3 127.0.0.1 5000", "name 3", NULL,
 	};
 	struct run run;
 
@@ -66,14 +67,16 @@ Test(closing, at_exec)
 	cr_assert_eq(port_of(&run, "name 3"), 20000, "%s", run.out);
 }
 
-/* Every descriptor that the library opens for a moment is marked from its birth: a fork and exec in another thread takes none
- * along. */
+/* Every descriptor that the library opens for a moment is marked from its birth: a fork and exec in another thread
+ * takes none along. */
 Test(closing, nothing_goes_to_a_child)
 {
-	static const char *const strace[] = { "strace", "-e", "trace=open,openat,socket,memfd_create,dup,fcntl", "-o", "/dev/stdout", NULL };
+	static const char *const strace[] = { "strace", "-e", "trace=open,openat,socket,memfd_create,dup,fcntl", "-o",
+	                                      "/dev/stdout", NULL };
 	static const char *const steps[] = {
-		"socket 0 udp4", "sendto 0 127.0.0.1 5000", "socket 1 udp4", "sendto 1 127.0.0.1 5000", "socket 2 tcp4", "connect 2 127.0.0.1 5000",
-		"socket 3 tcp4", "connect 3 127.0.0.1 5001", "socket 4 tcp4", "connect 4 127.0.0.1 5000", NULL,
+		"socket 0 udp4", "sendto 0 127.0.0.1 5000", "socket 1 udp4", "sendto 1 127.0.0.1 5000", "socket 2 tcp4",
+		"connect 2 127.0.0.1 5000", "socket 3 tcp4", "connect 3 127.0.0.1 5001", "socket 4 tcp4",
+		"connect 4 127.0.0.1 5000", NULL,
 	};
 	struct run run = { .policy = "[portshim]\nlog = debug\nlog-to = /dev/shm/log\n" ONE_PORT };
 	int opened = 0, asked = 0;

@@ -33,16 +33,18 @@ Test(valgrind, story, .timeout = 120)
 {
 	watched(memcheck, EARLY, 20000, 20099);
 	watched(memcheck, LATE, 40500, 40599);
-	watched(memcheck, "[rule r]\nports = 20000-20099\nchoose = least-recent\ncooldown = 1s\nexhausted = wait 1s\n", 20000, 20099);
+	watched(memcheck, "[rule r]\nports = 20000-20099\nchoose = least-recent\ncooldown = 1s\nexhausted = wait 1s\n",
+	        20000, 20099);
 }
 
 /* Ports that are shared, asked for, used up and swept. */
 Test(valgrind, used_up, .timeout = 120)
 {
 	static const char *const steps[] = {
-		"socket 0 tcp4", "connect 0 127.0.0.1 5000", "socket 1 tcp4", "connect 1 127.0.0.1 5001", "name 1", "socket 2 tcp4",
-		"connect 2 127.0.0.1 5000", "socket 3 udp6", "connect 3 ::1 5000", "socket 4 udp4", "sendmmsg 4 127.0.0.1 5000",
-		"pass 4 5", "dup 1 6", "close 6", "socket 7 tcp4", "bind 7 127.0.0.1 0", "listen 7", NULL,
+		"socket 0 tcp4", "connect 0 127.0.0.1 5000", "socket 1 tcp4", "connect 1 127.0.0.1 5001", "name 1",
+		"socket 2 tcp4", "connect 2 127.0.0.1 5000", "socket 3 udp6", "connect 3 ::1 5000", "socket 4 udp4",
+		"sendmmsg 4 127.0.0.1 5000", "pass 4 5", "dup 1 6", "close 6", "socket 7 tcp4", "bind 7 127.0.0.1 0",
+		"listen 7", NULL,
 	};
 	static struct run run;
 
@@ -55,12 +57,13 @@ Test(valgrind, used_up, .timeout = 120)
 	cr_assert_str_eq(result_of(&run, "connect 2 127.0.0.1 5000"), "-1 EADDRNOTAVAIL");
 }
 
-/* All scenes, also those with pointers that are no addresses, as without the library: what memcheck says of the program's own
- * faults is its own affair. */
+/* All scenes, also those with pointers that are no addresses, as without the library: what memcheck says of the
+ * program's own faults is its own affair. */
 Test(valgrind, same, .timeout = 120)
 {
 	static struct run bare, run;
-	const char *argv[] = { "valgrind", "-q", "--log-file=/dev/null", built("tests/probes/same"), "main", "tcp", NULL };
+	const char *argv[] = { "valgrind", "-q", "--log-file=/dev/null", built("tests/probes/same"), "main", "tcp",
+	                       NULL };
 
 	bare = (struct run){ .bare = true };
 	run = (struct run){ .policy = ELSEWHERE };
@@ -78,7 +81,8 @@ Test(tracers, strace)
 {
 	static const char *const all[] = { "strace", "-f", "-o", "/dev/null", NULL };
 	/* A filter of strace's own lets the calls that it does not ask for pass at full speed. */
-	static const char *const filtered[] = { "strace", "-f", "--seccomp-bpf", "-e", "trace=connect", "-o", "/dev/null", NULL };
+	static const char *const filtered[] = { "strace", "-f", "--seccomp-bpf", "-e", "trace=connect", "-o",
+	                                        "/dev/null", NULL };
 
 	watched(all, EARLY, 20000, 20099);
 	watched(filtered, EARLY, 20000, 20099);
@@ -88,8 +92,8 @@ Test(tracers, strace)
 /* Faults that strace makes: the call that gives a port fails as the kernel's would, and the next port is tried. */
 Test(tracers, strace_injects)
 {
-	static const char *const strace[] = { "strace", "-e", "trace=bind", "-e", "inject=bind:error=EADDRINUSE:when=1", "-o", "/dev/null",
-	                                      NULL };
+	static const char *const strace[] = { "strace", "-e", "trace=bind", "-e", "inject=bind:error=EADDRINUSE:when=1",
+	                                      "-o", "/dev/null", NULL };
 	static const char *const steps[] = { "socket 0 udp4", "sendto 0 127.0.0.1 5000", "name 0", NULL };
 	static struct run run;
 
@@ -115,12 +119,12 @@ Test(gdb, stops_calls_and_goes_on, .timeout = 120)
 	static struct run run;
 	char preload[600];
 	const char *argv[] = {
-		"gdb", "-q", "-nx", "-batch", "-ex", "set confirm off", "-ex", "set debuginfod enabled off", "-ex", preload, "-ex",
-		"set breakpoint pending on", "-ex", "set detach-on-fork on", "-ex", "break bind", "-ex", "run", "-ex", "bt 2",
-		"-ex", "print (char *)((char *(*)(void))portshim_version)()", "-ex", "print ((int (*)(int,int,int))socket)(2,2,0)", "-ex",
-		"print ((int (*)(int,int))listen)(-1,1)", "-ex", "delete", "-ex", "continue", "--args", built("tests/probes/act"),
-		"socket 2 tcp4", "bind 2 127.0.0.1 0", "name 2", "connect 2 127.0.0.1 5001", "socket 0 udp4", "sendto 0 127.0.0.1 5000", "name 0",
-		NULL,
+		"gdb", "-q", "-nx", "-batch", "-ex", "set confirm off", "-ex", "set debuginfod enabled off", "-ex",
+		preload, "-ex", "set breakpoint pending on", "-ex", "set detach-on-fork on", "-ex", "break bind", "-ex",
+		"run", "-ex", "bt 2", "-ex", "print (char *)((char *(*)(void))portshim_version)()", "-ex",
+		"print ((int (*)(int,int,int))socket)(2,2,0)", "-ex", "print ((int (*)(int,int))listen)(-1,1)", "-ex",
+		"delete", "-ex", "continue", "--args", built("tests/probes/act"), "socket 2 tcp4", "bind 2 127.0.0.1 0",
+		"name 2", "connect 2 127.0.0.1 5001", "socket 0 udp4", "sendto 0 127.0.0.1 5000", "name 0", NULL,
 	};
 
 	snprintf(preload, sizeof(preload), "set environment LD_PRELOAD %s", realpath(built("libportshim.so"), NULL));
@@ -142,13 +146,14 @@ Test(gdb, attaches)
 	char pid[16];
 	const char *argv[] = {
 		"gdb", "-q", "-nx", "-batch", "-ex", "set debuginfod enabled off", "-p", pid, "-ex",
-		"print ((int (*)(int,int,int))socket)(2,1,0)", "-ex", "print (char *)((char *(*)(void))portshim_version)()", "-ex", "detach", NULL,
+		"print ((int (*)(int,int,int))socket)(2,1,0)", "-ex",
+		"print (char *)((char *(*)(void))portshim_version)()", "-ex", "detach", NULL,
 	};
 
 	company_meet();
 	run = (struct run){ .policy = EARLY };
-	run_start_steps(&run, "socket 0 udp4", "sendto 0 127.0.0.1 5000", "name 0", "pause", "sendto 0 127.0.0.1 5000", "socket 1 tcp4",
-	                "connect 1 127.0.0.1 5000", "name 1", NULL);
+	run_start_steps(&run, "socket 0 udp4", "sendto 0 127.0.0.1 5000", "name 0", "pause", "sendto 0 127.0.0.1 5000",
+	                "socket 1 tcp4", "connect 1 127.0.0.1 5000", "name 1", NULL);
 	run_until_paused(&run);
 	snprintf(pid, sizeof(pid), "%d", (int)run.pid);
 	gdb = (struct run){ .bare = true };

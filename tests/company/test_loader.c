@@ -51,7 +51,7 @@ Test(loader, audit)
 	told = fopen(path, "re");
 	cr_assert(told && fscanf(told, "%d %d %d", &bindings, &calls, &returns) == 3);
 	fclose(told);
-	cr_assert_geq(bindings, 8); /* socket, connect, sendto, bind, listen, accept, getsockname, close, setsockopt ... */
+	cr_assert_geq(bindings, 8); /* socket, connect, sendto, bind, listen, accept, getsockname, close ... */
 #ifdef __x86_64__
 	cr_assert_geq(calls, 15);
 	cr_assert_geq(returns, calls - 1);
@@ -77,11 +77,13 @@ static int copies_in(const char *preload)
 static void twice(const char *second, int copies)
 {
 	static const char *const policies[] = {
-		EARLY, LATE, EARLY "explicit = deny\n", EARLY "explicit = assign\n", "[rule r]\nports = 20000-20099\nshare = never\n",
+		EARLY, LATE, EARLY "explicit = deny\n", EARLY "explicit = assign\n",
+		"[rule r]\nports = 20000-20099\nshare = never\n",
 	};
 	static const char *const steps[] = {
-		"socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0", "socket 1 udp4", "sendto 1 127.0.0.1 5000", "name 1", "socket 2 tcp4",
-		"bind 2 127.0.0.1 0", "connect 2 127.0.0.1 5001", "name 2", "get 0 reuseaddr", NULL,
+		"socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0", "socket 1 udp4", "sendto 1 127.0.0.1 5000",
+		"name 1", "socket 2 tcp4", "bind 2 127.0.0.1 0", "connect 2 127.0.0.1 5001", "name 2",
+		"get 0 reuseaddr", NULL,
 	};
 	static struct run run;
 	char preload[1200];
@@ -101,7 +103,8 @@ static void twice(const char *second, int copies)
 			char step[16];
 
 			snprintf(step, sizeof(step), "name %d", n);
-			cr_assert(port_of(&run, step) >= lo && port_of(&run, step) < lo + 100, "%s%s", policies[i], run.out);
+			cr_assert(port_of(&run, step) >= lo && port_of(&run, step) < lo + 100, "%s%s", policies[i],
+			          run.out);
 		}
 		cr_assert_str_eq(result_of(&run, "get 0 reuseaddr"), "0");
 	}
@@ -141,7 +144,8 @@ Test(named_twice, a_copy_takes_no_port)
 
 	world_enter();
 	shell("cp '%s' '%s'", built("libportshim.so"), file_path("portshim-copy.so"));
-	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:%s", realpath(built("libportshim.so"), NULL), file_path("portshim-copy.so"));
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:%s", realpath(built("libportshim.so"), NULL),
+	         file_path("portshim-copy.so"));
 	run = (struct run){ .policy = "[rule r]\nports = 20000-20001\nexplicit = assign\n", .env = { preload } };
 	company_meet();
 	company_run(&run, NULL, NULL, steps);

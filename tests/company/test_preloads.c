@@ -8,8 +8,8 @@
 
 #include "tests/lib/company.h"
 
-/* In either order the story goes as with the other library alone, and so does all that no rule concerns. `opens`: the other
- * library keeps descriptors of its own, whose numbers then differ in scenes that show numbers. */
+/* In either order the story goes as with the other library alone, and so does all that no rule concerns. `opens`: the
+ * other library keeps descriptors of its own, whose numbers then differ in scenes that show numbers. */
 static void keeps(const char *pattern, bool opens, const char *variable, const char *second)
 {
 	const char *path = company_file(pattern);
@@ -50,13 +50,13 @@ Test(preloads, everybody, .timeout = 120)
 	const char *env[] = { preload, "FAKETIME=2020-01-01 00:00:00", "UID_WRAPPER=1", "UID_WRAPPER_ROOT=1", NULL };
 
 	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:%s:{}:%s:%s", company_file("/usr/lib/*/libeatmydata.so.1"),
-	         company_file("/usr/lib/*/libtcmalloc_minimal.so.4"), company_file("/usr/lib/*/faketime/libfaketime.so.1"),
-	         company_file("/usr/lib/*/libuid_wrapper.so"));
+	         company_file("/usr/lib/*/libtcmalloc_minimal.so.4"),
+	         company_file("/usr/lib/*/faketime/libfaketime.so.1"), company_file("/usr/lib/*/libuid_wrapper.so"));
 	company_keep(env);
 }
 
-/* A library that is at work before we are, after we are, and whenever somebody asks for memory. In the story are two processes,
- * and the parent alone comes to the end of main(). */
+/* A library that is at work before we are, after we are, and whenever somebody asks for memory. In the story are two
+ * processes, and the parent alone comes to the end of main(). */
 Test(preloads, eager, .timeout = 120)
 {
 	static struct run run;
@@ -64,10 +64,12 @@ Test(preloads, eager, .timeout = 120)
 	char preload[1200];
 
 	for (int i = 0; i < 4; i++) {
-		const char *library = realpath(built("libportshim.so"), NULL), *eager = realpath(built("tests/company/eager.so"), NULL);
+		const char *library = realpath(built("libportshim.so"), NULL);
+		const char *eager = realpath(built("tests/company/eager.so"), NULL);
 		int said = 0, lo = ways[i / 2].lo;
 
-		snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:%s", i % 2 ? library : eager, i % 2 ? eager : library);
+		snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:%s", i % 2 ? library : eager,
+		         i % 2 ? eager : library);
 		run = (struct run){ .policy = ways[i / 2].policy, .env = { preload } };
 		company_tell(&run, NULL, NULL);
 		company_ours(&run, lo, lo + 99);
@@ -138,8 +140,8 @@ Test(clocks, jumps)
 	waits("FAKETIME=2020-01-01 00:00:00 i60.0");
 }
 
-/* What a process from another time gives back is not older, nor younger, to the others: of ten ports nine were in use just
- * now, and so the tenth comes first. */
+/* What a process from another time gives back is not older, nor younger, to the others: of ten ports nine were in use
+ * just now, and so the tenth comes first. */
 Test(clocks, ports_of_another_time)
 {
 	static const char *const times[] = { "FAKETIME=+10y", "FAKETIME=-5s" };
@@ -154,7 +156,8 @@ Test(clocks, ports_of_another_time)
 		nine[i] = i % 3 == 0 ? "socket 0 udp4" : i % 3 == 1 ? "sendto 0 127.0.0.1 5000" : "close 0";
 	nine[27] = NULL;
 	for (int i = 0; i < 2; i++) {
-		struct run run = { .policy = "[rule r]\nports = 20000-20009\ncooldown = 30s\n", .env = { preload, times[i] } };
+		struct run run = { .policy = "[rule r]\nports = 20000-20009\ncooldown = 30s\n",
+		                   .env = { preload, times[i] } };
 
 		company_meet();
 		company_run(&run, NULL, NULL, nine);

@@ -1,8 +1,8 @@
 /* test_proxies.c - libraries that lead a program's connections elsewhere: to a SOCKS server, to sockets of AF_UNIX.
  *
  * Which of two libraries must come first is not ours to say: proxychains connects a socket of its own by the next
- * connect() in the chain, so ours has to be behind it; torsocks and socket_wrapper open libc by its name and call nobody
- * in between, so ours has to be before them. */
+ * connect() in the chain, so ours has to be behind it; torsocks and socket_wrapper open libc by its name and call
+ * nobody in between, so ours has to be before them. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <poll.h>
@@ -100,8 +100,9 @@ static void proxy_stop(void)
 /* --- programs that are led there ------------------------------------------------------------------------------ */
 
 static const char *const steps[] = {
-	"socket 0 tcp4", "connect 0 192.0.2.1 80", "write 0", "socket 1 tcp4", "bind 1 127.0.0.1 0", "connect 1 192.0.2.2 80", "write 1",
-	"close 0", "fork", "socket 2 tcp4", "connect 2 192.0.2.1 80", "write 2", NULL,
+	"socket 0 tcp4", "connect 0 192.0.2.1 80", "write 0", "socket 1 tcp4", "bind 1 127.0.0.1 0",
+	"connect 1 192.0.2.2 80", "write 1", "close 0", "fork", "socket 2 tcp4", "connect 2 192.0.2.1 80", "write 2",
+	NULL,
 };
 
 #define PROXY_CLIENTS 3
@@ -115,7 +116,9 @@ static void lead(struct run *run, const char *pattern, const char *settings, enu
 	const char *other = company_file(pattern);
 	int port;
 
-	*run = (struct run){ .bare = order == BARE, .policy = order == BARE ? NULL : EARLY, .env = { preload, settings } };
+	*run = (struct run){ .bare = order == BARE, .policy = order == BARE ? NULL : EARLY };
+	run->env[0] = preload;
+	run->env[1] = settings;
 	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s:%s", order == OURS_FIRST ? library : other,
 	         order == OURS_LAST ? library : order == OURS_FIRST ? other : "");
 	company_meet();
@@ -129,8 +132,8 @@ static void lead(struct run *run, const char *pattern, const char *settings, enu
 	free(library);
 }
 
-/* The order that is right: all that comes to the SOCKS server is of the rule. The other way round: the program is none the
- * worse for it. */
+/* The order that is right: all that comes to the SOCKS server is of the rule. The other way round: the program is none
+ * the worse for it. */
 static void led_by(const char *pattern, const char *variable, const char *text, enum order right, bool either)
 {
 	static struct run bare, run;
@@ -149,26 +152,30 @@ static void led_by(const char *pattern, const char *variable, const char *text, 
 
 Test(proxies, proxychains)
 {
-	led_by("/usr/lib/*/libproxychains.so.4", "PROXYCHAINS_CONF_FILE", "strict_chain\nquiet_mode\n[ProxyList]\nsocks5 127.0.0.1 9050\n",
+	led_by("/usr/lib/*/libproxychains.so.4", "PROXYCHAINS_CONF_FILE",
+	       "strict_chain\nquiet_mode\n[ProxyList]\nsocks5 127.0.0.1 9050\n",
 	       OURS_LAST, false);
 }
 
 Test(proxies, tsocks)
 {
 	led_by("/usr/lib/*/libtsocks.so.1", "TSOCKS_CONF_FILE",
-	       "local = 10.0.0.0/255.0.0.0\nserver = 127.0.0.1\nserver_port = 9050\nserver_type = 5\n", OURS_LAST, true);
+	       "local = 10.0.0.0/255.0.0.0\nserver = 127.0.0.1\nserver_port = 9050\nserver_type = 5\n", OURS_LAST,
+	       true);
 }
 
 Test(proxies, torsocks)
 {
-	led_by("/usr/lib/*/torsocks/libtorsocks.so.0", "TORSOCKS_CONF_FILE", "TorAddress 127.0.0.1\nTorPort 9050\n", OURS_FIRST, false);
+	led_by("/usr/lib/*/torsocks/libtorsocks.so.0", "TORSOCKS_CONF_FILE", "TorAddress 127.0.0.1\nTorPort 9050\n",
+	       OURS_FIRST, false);
 }
 
 /* The proxy's one port is used up: the program hears it from connect(), and nothing leaves from elsewhere. */
 Test(proxies, used_up)
 {
 	static struct run run;
-	const char *const held[] = { "socket 0 tcp4", "connect 0 192.0.2.1 80", "socket 1 tcp4", "connect 1 192.0.2.2 80", NULL };
+	const char *const held[] = { "socket 0 tcp4", "connect 0 192.0.2.1 80", "socket 1 tcp4",
+	                             "connect 1 192.0.2.2 80", NULL };
 	char settings[600], preload[700];
 
 	world_enter();
@@ -190,10 +197,11 @@ Test(proxies, used_up)
 /* --- sockets that are none of the network's --------------------------------------------------------------------- */
 
 static const char *const emulated[] = {
-	"socket 3 tcp4", "set 3 reuseaddr 1", "bind 3 127.0.0.10 6000", "listen 3", "socket 4 tcp4", "connect 4 127.0.0.10 6000", "name 4",
-	"accept 3 5", "peer 5", "name 5", "socket 0 udp4", "bind 0 127.0.0.10 7000", "socket 1 udp4", "sendto 1 127.0.0.10 7000",
-	"socket 6 tcp4", "bind 6 127.0.0.10 0", "connect 6 127.0.0.10 6000", "name 6", "dup 4 7", "close 4", "close 7", "fork",
-	"socket 8 tcp4", "connect 8 127.0.0.10 6000", "name 8", NULL,
+	"socket 3 tcp4", "set 3 reuseaddr 1", "bind 3 127.0.0.10 6000", "listen 3", "socket 4 tcp4",
+	"connect 4 127.0.0.10 6000", "name 4", "accept 3 5", "peer 5", "name 5", "socket 0 udp4",
+	"bind 0 127.0.0.10 7000", "socket 1 udp4", "sendto 1 127.0.0.10 7000", "socket 6 tcp4", "bind 6 127.0.0.10 0",
+	"connect 6 127.0.0.10 6000", "name 6", "dup 4 7", "close 4", "close 7", "fork", "socket 8 tcp4",
+	"connect 8 127.0.0.10 6000", "name 8", NULL,
 };
 
 /* socket_wrapper: in front of it the ports are the rule's there as well; behind it we have nothing to say. */
@@ -216,7 +224,8 @@ static void emulate(enum order order)
 	cr_assert_eq(port_of(&run, "name 5"), 6000);
 	cr_assert_eq(port_of(&run, "name 4"), port_of(&run, "peer 5"));
 	for (const char *const *name = (const char *const[]){ "name 4", "name 6", "name 8", NULL }; *name; name++)
-		cr_assert_eq(order == OURS_FIRST, port_of(&run, *name) >= 20000 && port_of(&run, *name) <= 20099, "%s", run.out);
+		cr_assert_eq(order == OURS_FIRST, port_of(&run, *name) >= 20000 && port_of(&run, *name) <= 20099, "%s",
+		             run.out);
 	world_leave();
 }
 

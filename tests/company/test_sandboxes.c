@@ -1,5 +1,5 @@
-/* test_sandboxes.c - a kernel that says no to what the library needs: it does without, or refuses; never does a call leave from
- * elsewhere, and nothing hangs.
+/* test_sandboxes.c - a kernel that says no to what the library needs: it does without, or refuses; never does a call
+ * leave from elsewhere, and nothing hangs.
  *
  * The filters are there before the program is (container engines, service managers), so the library is not told. */
 #define _GNU_SOURCE
@@ -15,9 +15,10 @@
 #define ALL_CAME 7
 
 static const char *const steps[] = {
-	"socket 0 tcp4", "connect 0 127.0.0.1 5000", "socket 1 udp4", "sendto 1 127.0.0.1 5000", "socket 2 tcp4", "bind 2 127.0.0.1 0",
-	"connect 2 127.0.0.1 5001", "socket 3 tcp4", "connect 3 127.0.0.1 5001", "socket 4 udp4", "connect 4 127.0.0.1 5000", "write 4",
-	"socket 6 udp4", "bind 6 127.0.0.1 0", "sendto 6 127.0.0.1 5000", "fork", "socket 5 tcp4", "connect 5 127.0.0.1 5000", NULL,
+	"socket 0 tcp4", "connect 0 127.0.0.1 5000", "socket 1 udp4", "sendto 1 127.0.0.1 5000", "socket 2 tcp4",
+	"bind 2 127.0.0.1 0", "connect 2 127.0.0.1 5001", "socket 3 tcp4", "connect 3 127.0.0.1 5001", "socket 4 udp4",
+	"connect 4 127.0.0.1 5000", "write 4", "socket 6 udp4", "bind 6 127.0.0.1 0", "sendto 6 127.0.0.1 5000", "fork",
+	"socket 5 tcp4", "connect 5 127.0.0.1 5000", NULL,
 };
 
 static const struct way {
@@ -33,7 +34,8 @@ static int run_with(struct run *run, const char *const before[], const struct wa
 	*run = (struct run){ .bare = true, .policy = way->policy };
 	company_meet();
 	company_run(run, before, NULL, steps);
-	cr_assert(exited(run, 0), "status 0x%x under\n%s%s%s", (unsigned int)run->status, way->policy, run->out, run->err);
+	cr_assert(exited(run, 0), "status 0x%x under\n%s%s%s", (unsigned int)run->status, way->policy, run->out,
+	          run->err);
 	return company_came(run, way->lo, way->hi);
 }
 
@@ -54,8 +56,15 @@ static void does_without(const char *kind)
 
 	for (int i = 0; i < 3; i++)
 		for (int way = 0; way < WAYS; way++)
-			cr_assert_eq(forbidden(&run, kind, answers[i], &ways[way]), ALL_CAME, "%s, %s, under\n%s%s%s", kind, answers[i],
-			             ways[way].policy, run.out, run.err);
+			cr_assert_eq(forbidden(&run, kind, answers[i], &ways[way]), ALL_CAME, "%s, %s, under\n%s%s%s",
+			             kind, answers[i], ways[way].policy, run.out, run.err);
+}
+
+/* EDESTADDRREQ comes of a write to a socket whose connect was refused. */
+static bool is_refusal(const char *words, const char *answer)
+{
+	return strncmp(words, answer, strlen(answer)) == 0 || strncmp(words, "EADDR", 5) == 0 ||
+	       strncmp(words, "EAGAIN", 6) == 0 || strncmp(words, "EDESTADDRREQ", 12) == 0;
 }
 
 /* Calls that find no port fail: with the sandbox's own answer, or as they do when the ports are used up. */
@@ -67,8 +76,7 @@ static void refuses(const char *kind, const struct way *way, int come)
 	for (int i = 0; i < 2; i++) {
 		cr_assert_eq(forbidden(&run, kind, answers[i], way), come, "%s%s", run.out, run.err);
 		for (const char *at = run.out; (at = strstr(at, "= -1 ")); at += 5)
-			cr_assert(strncmp(at + 5, answers[i], strlen(answers[i])) == 0 || strncmp(at + 5, "EADDR", 5) == 0 ||
-			          strncmp(at + 5, "EAGAIN", 6) == 0 || strncmp(at + 5, "EDESTADDRREQ", 12) == 0, "%s", run.out);
+			cr_assert(is_refusal(at + 5, answers[i]), "%s", run.out);
 	}
 }
 
@@ -106,14 +114,16 @@ Test(filtered, binding, .timeout = 120)
 	refuses("bind", &ways[2], 0);
 }
 
-/* Who may not ask the kernel about connections shares no early port: it fails as when the ports are used up. What was closed
- * behind libc's back is found out all the same. */
+/* Who may not ask the kernel about connections shares no early port: it fails as when the ports are used up. What was
+ * closed behind libc's back is found out all the same. */
 Test(filtered, nobody_to_ask, .timeout = 120)
 {
-	static const char *const answers[] = { "EPERM", "ENOSYS", "EAFNOSUPPORT" }; /* the last: RestrictAddressFamilies= of systemd */
+	/* The last is what RestrictAddressFamilies= of systemd has them say. */
+	static const char *const answers[] = { "EPERM", "ENOSYS", "EAFNOSUPPORT" };
 	static const char *const shared[] = {
-		"socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0", "socket 1 tcp4", "connect 1 127.0.0.1 5001", "socket 2 udp4",
-		"sendto 2 127.0.0.1 5000", "rawclose 2", "socket 3 udp4", "sendto 3 127.0.0.1 5000", NULL,
+		"socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0", "socket 1 tcp4", "connect 1 127.0.0.1 5001",
+		"socket 2 udp4", "sendto 2 127.0.0.1 5000", "rawclose 2", "socket 3 udp4", "sendto 3 127.0.0.1 5000",
+		NULL,
 	};
 	static struct run run;
 	char preload[600];
@@ -128,7 +138,8 @@ Test(filtered, nobody_to_ask, .timeout = 120)
 		company_meet();
 		company_run(&run, before, NULL, shared);
 		cr_assert_eq(port_of(&run, "name 0"), 20000, "%s", run.out);
-		cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 5001"), i == 3 ? "0" : "-1 EADDRNOTAVAIL", "%s", run.out);
+		cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 5001"), i == 3 ? "0" : "-1 EADDRNOTAVAIL", "%s",
+		                 run.out);
 		cr_assert_str_eq(result_of(&run, "sendto 3 127.0.0.1 5000"), "1", "%s", run.out);
 		company_came(&run, 20000, 20000);
 	}
@@ -165,7 +176,8 @@ static void poor(const char *lines)
 	snprintf(script, sizeof(script), "set -e; %s; exec \"$@\"", lines);
 	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", realpath(built("libportshim.so"), NULL));
 	for (int way = 0; way < WAYS; way++)
-		cr_assert_eq(run_with(&run, before, &ways[way]), ALL_CAME, "%s, under\n%s%s%s", lines, ways[way].policy, run.out, run.err);
+		cr_assert_eq(run_with(&run, before, &ways[way]), ALL_CAME, "%s, under\n%s%s%s", lines, ways[way].policy,
+		             run.out, run.err);
 }
 
 #define POOR(name, lines)                                                                                      \
@@ -265,7 +277,8 @@ Test(poor, descriptors, .timeout = 120)
 	for (int count = 4; count < 12; count++)
 		for (int way = 0; way < WAYS; way++) {
 			snprintf(script, sizeof(script), "ulimit -n %d; exec \"$@\"", count);
-			cr_assert_gt(run_with(&run, before, &ways[way]), 0, "%d, under\n%s%s%s", count, ways[way].policy, run.out, run.err);
+			cr_assert_gt(run_with(&run, before, &ways[way]), 0, "%d, under\n%s%s%s", count,
+			             ways[way].policy, run.out, run.err);
 			cr_assert_str_eq(result_of(&run, "connect 0 127.0.0.1 5000"), "0");
 		}
 }

@@ -1,5 +1,5 @@
-/* test_sanitizers.c - programs that were built with a sanitizer, whose runtime stands before the same functions as we do;
- * and the library itself built with them: what they find in it is a defect. */
+/* test_sanitizers.c - programs that were built with a sanitizer, whose runtime stands before the same functions as we
+ * do; and the library itself built with them: what they find in it is a defect. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -86,8 +86,9 @@ static void threads_go_on(const char *program, const char *before, const char *o
 		threads_go_on(program, before, option);                                                        \
 	}
 
-/* ThreadSanitizer sees what a library without it does with memory (mmap, strlen), but not by which atomic steps its threads
- * hand it to each other; so it has to be told to leave that to us (the library built with it is looked at below). */
+/* ThreadSanitizer sees what a library without it does with memory (mmap, strlen), but not by which atomic steps its
+ * threads hand it to each other; so it has to be told to leave that to us (the library built with it is looked at
+ * below). */
 #define OWN_CODE "TSAN_OPTIONS=ignore_noninstrumented_modules=1"
 
 PROGRAM(address_by_clang, "clang-address", NULL, NULL)
@@ -135,7 +136,8 @@ static void play(const char *role)
 	snprintf(as, sizeof(as), "SAME_ROLE=%s", role);
 	for (int i = 0; policies[i]; i++) {
 		run = (struct run){ .policy = policies[i],
-		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"), STRICTLY, as } };
+		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"),
+		                             STRICTLY, as } };
 		net_own();
 		net_set("net/ipv4/ip_local_port_range", "40000 40999");
 		argv[0] = built("sanitized/tests/probes/same");
@@ -171,7 +173,8 @@ Test(sanitized_library, story)
 
 	for (int i = 1; policies[i]; i++) {
 		run = (struct run){ .policy = policies[i],
-		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"), STRICTLY } };
+		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"),
+		                             STRICTLY } };
 		company_tell(&run, NULL, built("sanitized/tests/probes/act"));
 		company_ours(&run, 20000, 40599);
 		found_nothing(&run, "act");
@@ -207,12 +210,15 @@ Test(raced_library, threads, .timeout = 120)
 	}
 }
 
-/* A crowd, for what only several processes and threads do: claims lost, ports asked for, sweeps, waiting, ports used up. */
+/* A crowd, for what only several processes and threads do: claims lost, ports asked for, sweeps, waiting, ports used
+ * up. */
 Test(sanitized_library, crowd, .timeout = 120)
 {
 	static const char *const crowds[] = {
-		EARLY, LATE, "[rule r]\nports = 20000-20003\n", "[rule r]\nports = 20000-20003\nexhausted = wait 50ms\nshare = never\n",
-		"[rule r]\nports = 20000-20099\nchoose = least-recent\ncooldown = 1s\n", "[rule r]\nports = 20000-20099\nchoose = double-hash\n",
+		EARLY, LATE, "[rule r]\nports = 20000-20003\n",
+		"[rule r]\nports = 20000-20003\nexhausted = wait 50ms\nshare = never\n",
+		"[rule r]\nports = 20000-20099\nchoose = least-recent\ncooldown = 1s\n",
+		"[rule r]\nports = 20000-20099\nchoose = double-hash\n",
 	};
 	const char *argv[] = { NULL, "eof", "3", "3", "60", "20000", "40599", "5100", "5101", NULL };
 	static struct run run;
@@ -222,7 +228,8 @@ Test(sanitized_library, crowd, .timeout = 120)
 		company_meet();
 		servers = crowd_serve(5100, 5101, SERVER_CLOSES);
 		run = (struct run){ .policy = crowds[i],
-		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"), STRICTLY } };
+		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"),
+		                             STRICTLY } };
 		argv[0] = built("sanitized/tests/probes/swarm");
 		run_program(&run, argv);
 		crowd_end(servers);

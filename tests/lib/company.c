@@ -14,12 +14,11 @@
 #define VARIABLES 6
 
 static const char *const story[] = {
-	"socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0",
-	"socket 1 udp4", "sendto 1 127.0.0.1 5000", "name 1",
-	"socket 2 tcp4", "bind 2 127.0.0.1 0", "connect 2 127.0.0.1 5001", "name 2",
-	"socket 3 tcp4", "set 3 reuseaddr 1", "bind 3 127.0.0.1 6000", "listen 3", "socket 4 tcp4", "connect 4 127.0.0.1 6000",
-	"accept 3 5", "peer 5", "name 5", "close 5", "close 4", "close 0",
-	"fork", "socket 6 tcp4", "connect 6 127.0.0.1 5000", "name 6", NULL,
+	"socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0", "socket 1 udp4", "sendto 1 127.0.0.1 5000", "name 1",
+	"socket 2 tcp4", "bind 2 127.0.0.1 0", "connect 2 127.0.0.1 5001", "name 2", "socket 3 tcp4",
+	"set 3 reuseaddr 1", "bind 3 127.0.0.1 6000", "listen 3", "socket 4 tcp4", "connect 4 127.0.0.1 6000",
+	"accept 3 5", "peer 5", "name 5", "close 5", "close 4", "close 0", "fork", "socket 6 tcp4",
+	"connect 6 127.0.0.1 5000", "name 6", NULL,
 };
 
 static int tcp, other_tcp, udp;
@@ -126,7 +125,8 @@ void company_like(const struct run *bare, const struct run *run)
 
 	cr_assert_str_eq(one, other);
 	cr_assert_str_eq(bare->err, run->err);
-	cr_assert_eq(bare->status, run->status, "0x%x, bare 0x%x", (unsigned int)run->status, (unsigned int)bare->status);
+	cr_assert_eq(bare->status, run->status, "0x%x, bare 0x%x", (unsigned int)run->status,
+	             (unsigned int)bare->status);
 	free(one);
 	free(other);
 }

@@ -1,5 +1,5 @@
-/* company.h - the library among others: one story that is told under whatever keeps it company, in which it must go as it
- * always does. */
+/* company.h - the library among others: one story that is told under whatever keeps it company, in which it must go as
+ * it always does. */
 #ifndef PORTSHIM_TESTS_COMPANY_H
 #define PORTSHIM_TESTS_COMPANY_H
 
@@ -13,8 +13,9 @@
 void company_meet(void);
 int company_udp(void);
 
-/* Tells the story in such a network: a client, a datagram, a client that binds, a server, a child. `before` (may be NULL) are
- * words that come before the probe's path, with a NULL behind the last; the probe is `act` where none is named. */
+/* Tells the story in such a network: a client, a datagram, a client that binds, a server, a child. `before` (may be
+ * NULL) are words that come before the probe's path, with a NULL behind the last; the probe is `act` where none is
+ * named. */
 void company_tell(struct run *run, const char *const before[], const char *probe);
 /* The same for other steps, NULL behind the last. */
 void company_run(struct run *run, const char *const before[], const char *probe, const char *const steps[]);

@@ -52,7 +52,8 @@ static const struct kind {
 
 static const struct { const char *name; uint32_t action; } answers[] = {
 	{ "EPERM", SECCOMP_RET_ERRNO | EPERM }, { "EACCES", SECCOMP_RET_ERRNO | EACCES },
-	{ "ENOSYS", SECCOMP_RET_ERRNO | ENOSYS }, { "EAFNOSUPPORT", SECCOMP_RET_ERRNO | EAFNOSUPPORT }, { "KILL", SECCOMP_RET_KILL_PROCESS },
+	{ "ENOSYS", SECCOMP_RET_ERRNO | ENOSYS }, { "EAFNOSUPPORT", SECCOMP_RET_ERRNO | EAFNOSUPPORT },
+	{ "KILL", SECCOMP_RET_KILL_PROCESS },
 };
 
 static struct sock_filter code[16];
@@ -79,7 +80,8 @@ static int put_up(const struct kind *kind, uint32_t action)
 
 	add_test(offsetof(struct seccomp_data, nr), ANY, kind->call);
 	for (int i = 0; i < 2 && kind->argument[i].mask; i++)
-		add_test((uint32_t)(offsetof(struct seccomp_data, args) + kind->argument[i].number * 8), kind->argument[i].mask,
+		add_test((uint32_t)(offsetof(struct seccomp_data, args) + kind->argument[i].number * 8),
+		         kind->argument[i].mask,
 		         kind->argument[i].value);
 	add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, action));
 	program.len = length;
