@@ -133,7 +133,7 @@ static ssize_t bind_at_once(struct attempt *a)
 {
 	ssize_t result;
 
-	if (!a->rule && !a->sock.stream && a->waiting && a->waiting->action == ACTION_ASSIGN)
+	if (!a->rule && !a->sock.stream && a->waiting && a->waiting->action == ACTION_ASSIGN && !a->act->reserved)
 		a->rule = a->waiting;
 	if (a->rule && a->rule->action == ACTION_ASSIGN)
 		return place(a);
