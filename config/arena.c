@@ -1,6 +1,7 @@
 /* arena.c - memory for a policy, straight from mmap(2): chunks that grow, handed out from front to back. */
 #include "arena.h"
 
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/mman.h>
 
@@ -14,6 +15,8 @@ struct arena_chunk {
 	size_t size; /* of the whole mapping */
 	size_t used; /* the chunk's head included; == size: sealed or full */
 };
+
+static _Atomic unsigned int failures;
 
 static size_t round_up(size_t size, size_t step)
 {
@@ -36,8 +39,10 @@ static struct arena_chunk *chunk_add(struct arena *arena, size_t wanted)
 	struct arena_chunk *chunk;
 
 	chunk = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (chunk == MAP_FAILED)
+	if (chunk == MAP_FAILED) {
+		atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed);
 		return NULL;
+	}
 	chunk->older = arena->chunks;
 	chunk->size = size;
 	chunk->used = round_up(sizeof(*chunk), ALIGNMENT);
@@ -71,6 +76,11 @@ char *arena_copy(struct arena *arena, const char *from, size_t length)
 	for (size_t i = 0; i < length; i++)
 		to[i] = from[i];
 	return to; /* arena_alloc zeroed the last byte */
+}
+
+unsigned int arena_failures(void)
+{
+	return atomic_load_explicit(&failures, memory_order_relaxed);
 }
 
 void arena_seal(struct arena *arena)

@@ -19,6 +19,9 @@ void *arena_alloc(struct arena *arena, size_t size);
 /* A copy of the `length` bytes at `from`, with a NUL behind them; NULL when memory is out. */
 char *arena_copy(struct arena *arena, const char *from, size_t length);
 
+/* How often memory was out in this process so far: who asks before and after knows whether it was in between. */
+unsigned int arena_failures(void);
+
 /* Makes all that was handed out read-only, for good. */
 void arena_seal(struct arena *arena);
 
