@@ -80,7 +80,7 @@ int clock_sleep(uint64_t ns)
 	int result;
 
 	pthread_testcancel();
-	result = syscall(SYS_nanosleep, &t, NULL) < 0 ? -errno : 0;
+	result = syscall(SYS_clock_nanosleep, CLOCK_REALTIME, 0, &t, NULL) < 0 ? -errno : 0;
 	pthread_testcancel();
 	return result;
 }

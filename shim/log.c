@@ -87,7 +87,7 @@ static bool takes_bytes(int fd)
 }
 
 /* A file that comes to the process's limit (RLIMIT_FSIZE) would bring SIGXFSZ. A sandbox may end who asks for the limit. */
-static bool has_room(int fd, size_t length)
+static __attribute__((noinline)) bool has_room(int fd, size_t length)
 {
 	struct rlimit limit;
 	struct stat64 about;
@@ -116,7 +116,7 @@ static void write_all(int fd, const char *bytes, size_t length)
 	}
 }
 
-static void to_stderr(const struct text *text)
+static __attribute__((noinline)) void to_stderr(const struct text *text)
 {
 	struct stat st;
 
@@ -125,7 +125,7 @@ static void to_stderr(const struct text *text)
 		write_all(STDERR_FILENO, text->at, text->length);
 }
 
-static void to_file(const char *path, const struct text *text)
+static __attribute__((noinline)) void to_file(const char *path, const struct text *text)
 {
 	int fd = (int)syscall(SYS_openat, AT_FDCWD, path,
 	                      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
@@ -138,7 +138,7 @@ static void to_file(const char *path, const struct text *text)
 }
 
 /* RFC 3164 as syslog(3) writes it to /dev/log, without its locks and malloc. Facility 3: daemon. */
-static void to_syslog(enum log_level level, const struct text *text)
+static __attribute__((noinline)) void to_syslog(enum log_level level, const struct text *text)
 {
 	static const char priority[][5] = { "<31>", "<27>", "<28>", "<30>", "<31>" };
 	struct sockaddr_un log = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
