@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
+LIBDIR32 ?= $(PREFIX)/$(LIB32)
 MANDIR ?= $(PREFIX)/share/man
 BUILD ?= build
 VERSION := 0.1.0
@@ -19,8 +20,13 @@ HARDENING += -fcf-protection
 endif
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 -fPIC -fvisibility=hidden $(WARNINGS) $(HARDENING)
-override CPPFLAGS += -I. -DPORTSHIM_VERSION='"$(VERSION)"' -DLIBDIR='"$(LIBDIR)"'
+override CPPFLAGS += -I. -D_FILE_OFFSET_BITS=64 -DPORTSHIM_VERSION='"$(VERSION)"' -DLIBDIR='"$(LIBDIR)"'
 override LDFLAGS += -Wl,-z,now,-z,relro,-z,noexecstack
+
+# What the loaders of both word sizes put for "$$LIB", ld.so(8): the folder that they are in themselves.
+lib_of_loader = $(patsubst usr/%,%,$(patsubst /%/,%,$(dir $(realpath $(1)))))
+LIB64 := $(call lib_of_loader,/lib64/ld-linux-x86-64.so.2)
+LIB32 := $(call lib_of_loader,/lib/ld-linux.so.2)
 
 # A hook may run on the smallest of signal stacks.
 LIBRARY_CFLAGS := -Wframe-larger-than=1024
@@ -40,6 +46,21 @@ $(BUILD)/libportshim.so: $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(BUILD)/exports.map
 	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libportshim.so -Wl,-z,defs \
 		-Wl,--version-script=$(BUILD)/exports.map -Wl,--exclude-libs,ALL \
 		-o $@ $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(PKG_LIBS) -ldl
+
+# The same for 32-bit programs (i386), by gcc -m32: build/$LIB/libportshim.so is the right one of both for every loader.
+BUILD32 := $(BUILD)/i386
+ARCHIVE32 := $(BUILD)/inih-i386/libinih.a
+MAKE32 = $(MAKE) --no-print-directory BUILD=$(BUILD32) CC='$(CC) -m32 -Wno-psabi' INIH_LIBS=$(ARCHIVE32)
+
+lib32: $(BUILD)/libportshim.so $(ARCHIVE32)
+	@$(MAKE32) $(BUILD32)/libportshim.so
+	@mkdir -p $(BUILD)/$(LIB32) $(BUILD)/$(LIB64)
+	@ln -sf $(abspath $(BUILD32)/libportshim.so) $(BUILD)/$(LIB32)/libportshim.so
+	@ln -sf $(abspath $(BUILD)/libportshim.so) $(BUILD)/$(LIB64)/libportshim.so
+
+$(ARCHIVE32):
+	@mkdir -p $(@D)
+	$(call say,FETCH,$@)tools/packaging/foreign.sh i386 libinih-dev usr/lib/i386-linux-gnu/libinih.a $@
 
 # What the tool shares with the library: all but the names that a program calls.
 $(BUILD)/engine.a: $(CONFIG_OBJECTS) $(filter-out %/hooks.o,$(SHIM_OBJECTS))
@@ -76,20 +97,29 @@ demo:
 
 # The library is a new file that takes the old one's name: where /etc/ld.so.preload names it, every program that starts in
 # between needs a whole one.
+put_library = $(INSTALL) -m 0644 $(1) '$(2)/.libportshim.so.new' && mv -f '$(2)/.libportshim.so.new' '$(2)/libportshim.so'
+
 install: all
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(MANDIR)/man1' \
 		'$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man7'
 	$(INSTALL) -m 0755 $(BUILD)/portshim '$(DESTDIR)$(BINDIR)/portshim'
-	$(INSTALL) -m 0644 $(BUILD)/libportshim.so '$(DESTDIR)$(LIBDIR)/.libportshim.so.new'
-	mv -f '$(DESTDIR)$(LIBDIR)/.libportshim.so.new' '$(DESTDIR)$(LIBDIR)/libportshim.so'
+	$(call put_library,$(BUILD)/libportshim.so,$(DESTDIR)$(LIBDIR))
 	for section in 1 5 7; do for page in tools/man/*.$$section; do \
 		$(INSTALL) -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$$section/ || exit 1; done; done
+
+# LIBDIR32 and LIBDIR must differ in the loaders' $LIB alone, or have a link that does: so `portshim run` finds both.
+install-lib32: lib32 install
+	$(INSTALL) -d '$(DESTDIR)$(LIBDIR32)' '$(DESTDIR)$(PREFIX)/$(LIB64)'
+	$(call put_library,$(BUILD32)/libportshim.so,$(DESTDIR)$(LIBDIR32))
+	test -e '$(DESTDIR)$(PREFIX)/$(LIB64)/libportshim.so' || \
+		ln -s '$(LIBDIR)/libportshim.so' '$(DESTDIR)$(PREFIX)/$(LIB64)/libportshim.so'
 
 # Not while /etc/ld.so.preload names the library: every program that starts would complain.
 uninstall:
 	@! grep -qs 'libportshim\.so' '$(DESTDIR)/etc/ld.so.preload' || { \
 		echo "uninstall: $(DESTDIR)/etc/ld.so.preload names the library: take it out there, then try again" >&2; \
 		exit 1; }
+	$(RM) '$(DESTDIR)$(LIBDIR32)/libportshim.so' '$(DESTDIR)$(PREFIX)/$(LIB64)/libportshim.so'
 	$(RM) '$(DESTDIR)$(BINDIR)/portshim' '$(DESTDIR)$(LIBDIR)/libportshim.so' \
 		'$(DESTDIR)$(MANDIR)/man1/portshim.1' '$(DESTDIR)$(MANDIR)/man5/portshim.conf.5' \
 		'$(DESTDIR)$(MANDIR)/man7/libportshim.7'
@@ -97,7 +127,7 @@ uninstall:
 clean:
 	$(RM) -r $(BUILD)
 
-.PHONY: all deps demo install uninstall clean
+.PHONY: all lib32 deps demo install install-lib32 uninstall clean
 .DELETE_ON_ERROR:
 
 -include $(shell find $(BUILD) -name system-root -prune -o -name '*.d' -print 2>/dev/null)

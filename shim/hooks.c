@@ -631,3 +631,42 @@ int hook_prctl(int option, ...)
 	}
 	return real.prctl(option, a, b, c, d);
 }
+
+/* --- names that only 32-bit programs call: those that have _TIME_BITS=64 ------------------------------------ */
+
+#ifdef TIME64_NAMES
+
+#define ALSO(label, of)                                                                                        \
+	extern __typeof__(hook_##of) hook_##of##_time64 __asm__(label)                                         \
+		__attribute__((alias(#of), visibility("default")))
+
+ALSO("__sendmsg64", sendmsg);
+ALSO("__sendmmsg64", sendmmsg);
+ALSO("__setsockopt64", setsockopt);
+ALSO("__getsockopt64", getsockopt);
+ALSO("__fcntl_time64", fcntl64);
+ALSO("__prctl_time64", prctl);
+
+/* Functions of their own in libc: they hand on the kernel's time stamps as 64 bits. */
+ssize_t hook_recvmsg_time64(int fd, struct msghdr *message, int flags) EXPORT("__recvmsg64");
+ssize_t hook_recvmsg_time64(int fd, struct msghdr *message, int flags)
+{
+	ssize_t result = real.__recvmsg64(fd, message, flags);
+
+	if (result >= 0)
+		sock_received(message);
+	return result;
+}
+
+int hook_recvmmsg_time64(int fd, struct mmsghdr *messages, unsigned int count, int flags,
+                         void *timeout) EXPORT("__recvmmsg64");
+int hook_recvmmsg_time64(int fd, struct mmsghdr *messages, unsigned int count, int flags, void *timeout)
+{
+	int result = real.__recvmmsg64(fd, messages, count, flags, timeout);
+
+	for (int i = 0; i < result; i++)
+		sock_received(&messages[i].msg_hdr);
+	return result;
+}
+
+#endif

@@ -128,7 +128,8 @@ static __attribute__((noinline)) void to_stderr(const struct text *text)
 static __attribute__((noinline)) void to_file(const char *path, const struct text *text)
 {
 	int fd = (int)syscall(SYS_openat, AT_FDCWD, path,
-	                      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
+	                      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
+	                      O_LARGEFILE, 0600);
 
 	if (fd < 0)
 		return;

@@ -25,6 +25,16 @@
 #ifndef SYS_recvmmsg
 #define SYS_recvmmsg SYS_recvmmsg_time64
 #endif
+/* On i386 the plain names are of the days when a user was 16 bits wide. */
+#ifdef SYS_setuid32
+#define SYS_SETUID SYS_setuid32
+#define SYS_SETREUID SYS_setreuid32
+#define SYS_SETRESUID SYS_setresuid32
+#else
+#define SYS_SETUID SYS_setuid
+#define SYS_SETREUID SYS_setreuid
+#define SYS_SETRESUID SYS_setresuid
+#endif
 
 /* The first call through a pointer that nobody has resolved lands here. If the pointer still leads here after
  * resolving (dlsym calls us from within, or libc lacks the name), the kernel is asked directly. */

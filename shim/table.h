@@ -138,8 +138,16 @@ struct table {
 
 _Static_assert(sizeof(word64) == 8 && sizeof(word32) == 4, "the layout is the same everywhere");
 _Static_assert(sizeof(struct table_cell) == 16 && sizeof(struct table_name) == 40, "the layout is the same everywhere");
-_Static_assert(sizeof(struct table_rule) == 320 && offsetof(struct table, cell) % 64 == 0,
-               "the layout is the same everywhere");
+_Static_assert(sizeof(struct table_rule) == 320 && offsetof(struct table_rule, given) == 192 &&
+               offsetof(struct table_rule, table) == 240, "the layout is the same everywhere");
+_Static_assert(offsetof(struct table, ready) == 56 && offsetof(struct table, namespaces) == 128 &&
+               offsetof(struct table, sweep) == 1152 && offsetof(struct table, strict) == 5248 &&
+               offsetof(struct table, tag) == 9344 && offsetof(struct table, busy) == 42112 &&
+               offsetof(struct table, name) == 74880 && offsetof(struct table, cell) == 238720 &&
+               offsetof(struct table, spare) == 4433024 && offsetof(struct table, used) == 4695168 &&
+               offsetof(struct table, oldest) == 6268032 && offsetof(struct table, eldest) == 6292608 &&
+               offsetof(struct table, rule) == 6293376 && sizeof(struct table) == 6621056,
+               "the layout is the same everywhere; another one needs another TABLE_VERSION");
 
 /* The cells of a block. Blocks of a bucket lie far from each other, so that those of neighbouring ports, which are in
  * neighbouring buckets, lie together: a process touches few pages. */
