@@ -38,7 +38,8 @@ static atomic_bool doubt; /* table_doubt() was called */
 
 /* --- which ---------------------------------------------------------------------------------------- */
 
-/* SO_NETNS_COOKIE is never used again; an inode number (before Linux 5.14) is, at once. 0: neither can be had. */
+/* SO_NETNS_COOKIE is never used again; an inode number (before Linux 5.14, and under qemu-user, which takes the option for an
+ * int) is, at once. 0: neither can be had. */
 static uint64_t netns_of(int fd)
 {
 	uint64_t cookie = 0;
@@ -47,7 +48,18 @@ static uint64_t netns_of(int fd)
 
 	if (real.getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0)
 		return cookie;
-	return errno == ENOPROTOOPT && stat64("/proc/self/ns/net", &about) == 0 ? about.st_ino : 0;
+	return (errno == ENOPROTOOPT || errno == EINVAL) && stat64("/proc/self/ns/net", &about) == 0 ? about.st_ino : 0;
+}
+
+/* Inode numbers in /proc begin there; cookies begin at 1. */
+static bool is_inode(uint64_t netns)
+{
+	return netns >> 28 == 0xf;
+}
+
+bool table_netns_differs(uint64_t one, uint64_t other)
+{
+	return one != other && is_inode(one) == is_inode(other);
 }
 
 static void add_hex(struct text *text, uint64_t number)
@@ -196,12 +208,15 @@ static void renew_boot(struct table *table, const uint64_t boot[2])
 }
 
 /* A new file is all zero. Each word of its header is set by a compare-and-swap from there, by as many processes as like. */
-static int make_header(struct table *table, const struct identity_of_table *identity)
+static int make_header(struct table *table, const struct identity_of_table *identity, bool named)
 {
+	uint64_t netns;
+
 	if (settle_word(&table->magic, TABLE_MAGIC) != TABLE_MAGIC ||
 	    settle_word(&table->layout, TABLE_LAYOUT) != TABLE_LAYOUT)
 		return -EPROTO;
-	if (settle_word(&table->netns, identity->netns) != identity->netns)
+	netns = settle_word(&table->netns, identity->netns);
+	if (netns != identity->netns && (!named || table_netns_differs(netns, identity->netns)))
 		return -EXDEV;
 	renew_boot(table, identity->boot);
 	settle_word(&table->key[0], random_number() | 1);
@@ -234,7 +249,7 @@ static struct table *open_shared(const struct policy *policy, int socket, uint64
 	syscall(SYS_close, fd);
 	if (!table)
 		return NULL;
-	*error = make_header(table, &identity);
+	*error = make_header(table, &identity, named);
 	if (!*error)
 		return table;
 	munmap(table, sizeof(*table));

@@ -113,7 +113,7 @@ struct table {
 	alignas(64) word64 magic;
 	word64 layout;
 	word64 boot[2];      /* /proc/sys/kernel/random/boot_id */
-	word64 netns;        /* SO_NETNS_COOKIE */
+	word64 netns;        /* SO_NETNS_COOKIE, or an inode number */
 	word64 key[2];       /* of all hashes */
 	word64 ready;        /* the key is complete */
 	word64 asked, swept; /* exact questions to the kernel; sweeps */
@@ -176,6 +176,10 @@ struct table *table_made(void);
 
 /* Whether other processes see it too. */
 bool table_is_shared(const struct table *table);
+
+/* Whether two words of `netns` are known to be of two network namespaces. One process may have the cookie where another, an
+ * emulated one, has but the inode number: of these nothing is known. */
+bool table_netns_differs(uint64_t one, uint64_t other);
 
 /* The file that `auto` stands for, for this user and the network namespace of `fd`. False if the kernel does not say. */
 bool table_path(struct text *path, int fd);

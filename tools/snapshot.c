@@ -371,7 +371,7 @@ static bool is_of_this_network(const struct table *table)
 	bool known = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &own, &length) == 0;
 	if (fd >= 0)
 		close(fd);
-	return !known || !of_table || own == of_table;
+	return !known || !of_table || !table_netns_differs(own, of_table);
 }
 
 void snapshot_take(struct snapshot *snapshot, const struct table *table, const char *rule)
