@@ -49,10 +49,34 @@ static void write_policy(struct run *run)
 	close(fd);
 }
 
+/* What LD_PRELOAD names. PORTSHIM_LIBRARY: another path, for programs of several kinds. */
+static const char *library_of(void)
+{
+	const char *named = getenv("PORTSHIM_LIBRARY");
+
+	return named ? named : realpath(built("libportshim.so"), NULL);
+}
+
+/* Becomes the program. PORTSHIM_EMULATOR: the words before it, where it is one of the build folder. */
+static void execute(const char *const argv[])
+{
+	const char *words[STEPS_MAX + 32] = { NULL };
+	char *emulator = getenv("PORTSHIM_EMULATOR");
+	size_t n = 0;
+
+	emulator = emulator && strncmp(argv[0], built(""), strlen(built(""))) == 0 ? strdup(emulator) : NULL;
+	for (char *word = emulator ? strtok(emulator, " ") : NULL; word && n < 16; word = strtok(NULL, " "))
+		words[n++] = word;
+	for (size_t i = 0; argv[i] && n < STEPS_MAX + 31; i++)
+		words[n++] = argv[i];
+	execvp(words[0], (char *const *)words);
+	fprintf(stderr, "%s: %s\n", words[0], strerror(errno));
+	_exit(127);
+}
+
 /* In the child: the environment and the descriptors, then the program. */
 static void become(struct run *run, const char *const argv[], const int in[2], const int out[2], const int err[2])
 {
-	char *library = realpath(built("libportshim.so"), NULL);
 
 	dup2(in[0], 0);
 	dup2(out[1], 1);
@@ -64,16 +88,14 @@ static void become(struct run *run, const char *const argv[], const int in[2], c
 	if (run->policy)
 		setenv("PORTSHIM_CONF", run->policy_path, 1);
 	if (!run->bare)
-		setenv("LD_PRELOAD", library, 1);
+		setenv("LD_PRELOAD", library_of(), 1);
 	for (int i = 0; i < 8 && run->env[i]; i++) {
 		if (strchr(run->env[i], '='))
 			putenv((char *)run->env[i]);
 		else
 			unsetenv(run->env[i]);
 	}
-	execvp(argv[0], (char *const *)argv);
-	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
-	_exit(127);
+	execute(argv);
 }
 
 void run_start(struct run *run, const char *const argv[])
