@@ -136,14 +136,32 @@ static void examine_loaded(struct findings *findings, const struct patient *pati
 		     "with LD_PRELOAD in its environment (for a service: in its unit)");
 }
 
-/* The reasons of library_find() and library_prove() are said by them. */
-static void examine_library(struct findings *findings)
+/* The reasons of library_find() and library_prove() are said by them. `loader`: that of a program of the other word size. */
+static void examine_library(struct findings *findings, const struct library *library, const char *loader)
 {
-	char path[PATH_MAX];
-	if (library_find(path) && library_preload(path) && library_prove(path))
-		note(findings, "library", true, "%s loads", path);
+	bool good = library && library_preload(library) && library_prove(library) &&
+	            (!loader || library_prove_other(library, loader));
+	if (good)
+		note(findings, "library", true, "%.*s loads", PATH_MAX, loader ? library->other : library->path);
 	else
 		note(findings, "library", false, "cannot be preloaded, see above");
+}
+
+/* The program, and the library that is or would be in it. */
+static void examine_both(struct findings *findings, struct patient *patient)
+{
+	struct library library = { .path = "" };
+	bool other = patient->reach.verdict == REACH_OTHER_WORD;
+	bool found = (other || !patient->pid) && library_find(&library);
+	if (other && patient->loaded)
+		patient->reach.verdict = REACH_YES;
+	else
+		other = found && reach_extend(&patient->reach, &library);
+	examine_program(findings, patient);
+	if (patient->pid)
+		examine_loaded(findings, patient);
+	else
+		examine_library(findings, found ? &library : NULL, other ? patient->reach.loader : NULL);
 }
 
 static void examine_variables(struct findings *findings, const struct patient *patient)
@@ -284,11 +302,7 @@ int doctor_main(int argc, char **argv)
 	}
 	if (!meet(&patient, &options))
 		return EXIT_FAILURE;
-	examine_program(&findings, &patient);
-	if (patient.pid)
-		examine_loaded(&findings, &patient);
-	else
-		examine_library(&findings);
+	examine_both(&findings, &patient);
 	examine_variables(&findings, &patient);
 	examine_policy(&findings, &patient, options.config);
 	(options.json ? print_json : print_words)(&findings, &patient);

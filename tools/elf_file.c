@@ -29,7 +29,7 @@ static const unsigned char native_order = __BYTE_ORDER == __LITTLE_ENDIAN ? ELFD
 
 bool read_exactly(int fd, uint64_t offset, void *into, size_t size)
 {
-	if (offset > INT64_MAX - size)
+	if (offset > (uint64_t)INT64_MAX - size)
 		return false;
 	for (size_t done = 0; done < size;) {
 		ssize_t n = pread(fd, (char *)into + done, size - done, (off_t)(offset + done));

@@ -19,6 +19,7 @@
 
 #include "tools/elf_file.h"
 #include "tools/message.h"
+#include "tools/sibling.h"
 
 #ifndef LIBDIR
 #define LIBDIR "/usr/local/lib"
@@ -88,9 +89,9 @@ static bool locate(char path[PATH_MAX], const char *folder)
 	return folder[0] != '\0' && take_if_there(there, folder, "../lib/" LIBRARY_NAME) && realpath(there, path);
 }
 
-bool library_find(char path[PATH_MAX])
+bool library_find(struct library *library)
 {
-	char folder[PATH_MAX];
+	char folder[PATH_MAX], *path = library->path;
 	own_folder(folder);
 	if (!locate(path, folder)) {
 		say_error(LIBRARY_NAME " is neither in %s nor in " LIBDIR " nor in %s/../lib; install it there",
@@ -107,6 +108,8 @@ bool library_find(char path[PATH_MAX])
 		          "install portshim in another folder", path);
 		return false;
 	}
+	if (!sibling_find(path, library->preload, library->other))
+		memcpy(library->preload, path, PATH_MAX);
 	return true;
 }
 
@@ -138,9 +141,9 @@ char *library_preload_list(const char *path, const char *present)
 	return list;
 }
 
-bool library_preload(const char *path)
+bool library_preload(const struct library *library)
 {
-	char *list = library_preload_list(path, getenv("LD_PRELOAD"));
+	char *list = library_preload_list(library->preload, getenv("LD_PRELOAD"));
 	bool set = list && setenv("LD_PRELOAD", list, 1) == 0;
 	free(list);
 	if (!set)
@@ -179,12 +182,9 @@ int library_report(void)
 	return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-/* Starts this program with LIBRARY_REPORT, its output and errors into pipes, which keep the first part of them. 0 and
- * *status, or an errno. */
-static int report_spawn(int output, int errors, int *status)
+/* Starts a program, its output and errors into pipes, which keep the first part of them. 0 and *status, or an errno. */
+static int report_spawn(const char *program, char *const arguments[], int output, int errors, int *status)
 {
-	char name[] = "portshim", argument[] = LIBRARY_REPORT;
-	char *arguments[] = { name, argument, NULL };
 	posix_spawn_file_actions_t actions;
 	pid_t child;
 	int error = posix_spawn_file_actions_init(&actions);
@@ -192,7 +192,7 @@ static int report_spawn(int output, int errors, int *status)
 		return error;
 	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, errors, STDERR_FILENO);
-	error = posix_spawn(&child, "/proc/self/exe", &actions, NULL, arguments, environ);
+	error = posix_spawn(&child, program, &actions, NULL, arguments, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	if (error)
 		return error;
@@ -215,37 +215,59 @@ static char *line_with(int fd, const char *part, char *text, size_t size)
 	return at;
 }
 
-static bool report_judge(const char *path, int output, int errors, int status)
+/* Says why the loader did not take it. */
+static void report_failure(const char *path, int errors, int status)
 {
 	char text[8192];
-	const char *line = line_with(output, report_start, text, sizeof(text));
-	if (line) {
-		const char *version = strstr(line, report_start) + sizeof(report_start) - 1;
-		if (strcmp(version, PORTSHIM_VERSION) != 0)
-			say_warning("%s is version %s, this program " PORTSHIM_VERSION
-			            "; install both from one build", path, version);
-		return true;
-	}
-	line = line_with(errors, LIBRARY_NAME, text, sizeof(text));
+	const char *line = line_with(errors, LIBRARY_NAME, text, sizeof(text));
 	if (WIFSIGNALED(status))
 		say_error("%s does not load: it ended the test program with signal %d; install it anew", path,
 		          WTERMSIG(status));
 	else
 		say_error("%s was not taken by the dynamic loader: %s; see whether 'ldd %s' finds what it needs",
 		          path, line ? line : "no reason given", path);
+}
+
+static bool report_judge(const char *path, int output, int errors, int status)
+{
+	char text[8192];
+	const char *line = line_with(output, report_start, text, sizeof(text));
+	if (!line) {
+		report_failure(path, errors, status);
+		return false;
+	}
+	const char *version = strstr(line, report_start) + sizeof(report_start) - 1;
+	if (strcmp(version, PORTSHIM_VERSION) != 0)
+		say_warning("%s is version %s, this program " PORTSHIM_VERSION
+		            "; install both from one build", path, version);
+	return true;
+}
+
+/* The loader's list has a line "NAME => FILE (ADDRESS)" for what it preloads. */
+static bool list_judge(const char *path, int output, int errors, int status)
+{
+	char text[8192], wanted[PATH_MAX + 8];
+	snprintf(wanted, sizeof(wanted), " => %s (", path);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && line_with(output, wanted, text, sizeof(text)))
+		return true;
+	report_failure(path, errors, status);
 	return false;
 }
 
-bool library_prove(const char *path)
+/* Runs a program that tells whether the library at `path` is taken, and has `judge` read what it said. */
+static bool prove(const char *path, const char *program, char *const arguments[],
+                  bool (*judge)(const char *path, int output, int errors, int status))
 {
 	int status = 0;
 	int output[2] = { -1, -1 }, errors[2] = { -1, -1 };
 	/* Not files: they may be limited (RLIMIT_FSIZE). Nobody waits for room in them, or for words. */
 	bool made = pipe2(output, O_CLOEXEC | O_NONBLOCK) == 0 && pipe2(errors, O_CLOEXEC | O_NONBLOCK) == 0;
-	int error = made ? report_spawn(output[1], errors[1], &status) : errno;
-	if (error)
+	int error = made ? report_spawn(program, arguments, output[1], errors[1], &status) : errno;
+	bool proved = error == ENOEXEC;
+	if (!error)
+		proved = judge(path, output[0], errors[0], status);
+	else if (!proved)
 		say_error("whether %s loads cannot be tested: %s", path, strerror(error));
-	bool proved = !error && report_judge(path, output[0], errors[0], status);
 	for (int end = 0; end < 2; end++) {
 		if (output[end] >= 0)
 			close(output[end]);
@@ -253,4 +275,18 @@ bool library_prove(const char *path)
 			close(errors[end]);
 	}
 	return proved;
+}
+
+bool library_prove(const struct library *library)
+{
+	char name[] = "portshim", argument[] = LIBRARY_REPORT;
+	char *arguments[] = { name, argument, NULL };
+	return prove(library->path, "/proc/self/exe", arguments, report_judge);
+}
+
+bool library_prove_other(const struct library *library, const char *loader)
+{
+	char list[] = "--list";
+	char *arguments[] = { (char *)loader, list, (char *)library->other, NULL };
+	return prove(library->other, loader, arguments, list_judge);
 }

@@ -15,6 +15,7 @@
 #include "tools/elf_file.h"
 #include "tools/script.h"
 #include "tools/secure.h"
+#include "tools/sibling.h"
 
 enum {
 	SCRIPTS_MAX = 5, /* "#!" lines the kernel follows within one execve(2) */
@@ -103,7 +104,8 @@ static enum reach_verdict judge_elf(struct reach *reach, const char *program, co
                                     const struct elf_file *own)
 {
 	char own_loader[PATH_MAX] = "";
-	if (!elf_same_machine(elf, own))
+	bool other = sibling_is(elf);
+	if (!other && !elf_same_machine(elf, own))
 		return REACH_OTHER_MACHINE;
 	bool dynamic = elf_loader(elf, reach->loader, sizeof(reach->loader));
 	elf_loader(own, own_loader, sizeof(own_loader));
@@ -111,12 +113,16 @@ static enum reach_verdict judge_elf(struct reach *reach, const char *program, co
 		return REACH_GO;
 	if (!dynamic && same_file(program, own_loader)) /* the loader, run by name, preloads for what it starts */
 		return REACH_YES;
+	if (!dynamic && other && same_file(program, sibling_loader))
+		snprintf(reach->loader, sizeof(reach->loader), "%s", program), dynamic = true;
 	if (!dynamic)
 		return elf->type == ET_DYN ? REACH_STATIC_PIE : REACH_STATIC;
 	if (is_musl(reach->loader) != is_musl(own_loader))
 		return REACH_OTHER_LIBC;
 	reach->error = -executable(reach->loader);
-	return reach->error ? REACH_NO_INTERPRETER : REACH_YES;
+	if (reach->error)
+		return REACH_NO_INTERPRETER;
+	return other ? REACH_OTHER_WORD : REACH_YES;
 }
 
 static enum reach_verdict judge_file(struct reach *reach, const char *program, int fd)
@@ -146,7 +152,8 @@ static enum reach_verdict judge_privileges(const char *program, enum reach_verdi
 		[SECURE_CAPABILITIES] = REACH_CAPABILITIES,
 	};
 	struct stat status;
-	if ((verdict != REACH_YES && verdict != REACH_UNKNOWN) || stat(program, &status) < 0)
+	bool doubtful = verdict == REACH_YES || verdict == REACH_OTHER_WORD || verdict == REACH_UNKNOWN;
+	if (!doubtful || stat(program, &status) < 0)
 		return verdict;
 	enum secure secure = secure_execution(program, &status);
 	return secure == SECURE_NO ? verdict : verdicts[secure];
@@ -201,6 +208,7 @@ static enum reach_verdict follow(struct reach *reach, struct chase *chase)
 		bool is_elf = length >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0;
 		enum reach_verdict verdict = is_elf ? judge_file(reach, chase->program, fd) : REACH_YES;
 		close(fd);
+		reach->binary = is_elf && reach->interpreter[0] == '\0';
 		if (is_elf)
 			return verdict;
 		reach->error = -step_to_interpreter(chase, head, length < 0 ? 0 : (size_t)length);
@@ -224,6 +232,14 @@ void reach_find(struct reach *reach, const char *command)
 	reach->verdict = judge_privileges(chase.program, follow(reach, &chase));
 }
 
+bool reach_extend(struct reach *reach, const struct library *library)
+{
+	if (reach->verdict != REACH_OTHER_WORD || library->other[0] == '\0' || !sibling_serves(reach->loader))
+		return false;
+	reach->verdict = REACH_YES;
+	return true;
+}
+
 /* By verdict: what is the matter, what follows from it, and the next step. */
 static const struct { const char *is, *so; } words_of[] = {
 	[REACH_STATIC] = { "is statically linked", "its calls pass portshim by; use a dynamically linked build of it" },
@@ -241,6 +257,8 @@ static const struct { const char *is, *so; } words_of[] = {
 	                       "use a portshim built for that library" },
 	[REACH_OTHER_MACHINE] = { "is built for another machine or word size", "it cannot load libportshim.so; "
 	                          "use a portshim built for it" },
+	[REACH_OTHER_WORD] = { "is built for the other word size (32 or 64 bits)", "there is no libportshim.so for it beside "
+	                       "this one; install both, see LD_PRELOAD in libportshim(7)" },
 	[REACH_UNKNOWN] = { "cannot be examined", "whether portshim reaches it is not known; "
 	                    "check that its calls are in the log with --log=info" },
 };

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "tools/library.h"
+
 enum reach_verdict {
 	REACH_YES,
 	/* the command does not start at all; `error` says why */
@@ -29,12 +31,14 @@ enum reach_verdict {
 	REACH_CAPABILITIES,     /* or file capabilities */
 	REACH_OTHER_LIBC,
 	REACH_OTHER_MACHINE,    /* another ELF class, byte order or instruction set */
+	REACH_OTHER_WORD,       /* of the other word size of this machine; in reach if there is a library for it: reach_extend() */
 	REACH_UNKNOWN,          /* not readable for us (EACCES) or not sound (ENOEXEC): `error` */
 };
 
 struct reach {
 	enum reach_verdict verdict;
 	int error;                  /* an errno, or 0 */
+	bool binary;                /* `path` is an ELF file and no script */
 	char path[PATH_MAX];        /* the file that the command names; "" if not found */
 	char interpreter[PATH_MAX]; /* the program that runs it if it is a script, else "" */
 	char loader[PATH_MAX];      /* the dynamic loader that program asks for, else "" */
@@ -45,6 +49,9 @@ void reach_find(struct reach *reach, const char *command);
 
 /* Whether it runs with privileges that its user lacks (AT_SECURE). */
 bool reach_is_privileged(const struct reach *reach);
+
+/* A program of the other word size is in reach after all if that library is there for it too. Whether it is such a one. */
+bool reach_extend(struct reach *reach, const struct library *library);
 
 /* Why the library will not act there and what can be done: one sentence that starts with the program's path,
  * without newline; "" for REACH_YES and for a command that does not start. Cut if it does not fit. */

@@ -166,14 +166,17 @@ static int start(const struct reach *reach, char **command)
 		            "'portshim run' was told", reach->path);
 	else if (words[0] != '\0')
 		say_warning("%s", words);
-	execvp(command[0], command);
+	if (reach->binary)
+		execv(reach->path, command); /* execvp(3) has a shell read what the kernel does not know */
+	else
+		execvp(command[0], command);
 	return start_failed(reach, command[0], errno);
 }
 
 int run_main(int argc, char **argv)
 {
 	struct options options;
-	char library[PATH_MAX];
+	struct library library = { .path = "" };
 	struct reach reach;
 	if (!options_read(&options, argc, argv))
 		return RUN_FAILED;
@@ -181,12 +184,15 @@ int run_main(int argc, char **argv)
 		usage_print();
 		return EXIT_SUCCESS;
 	}
-	if (!policy_prepare(&options) || !library_find(library))
+	if (!policy_prepare(&options) || !library_find(&library))
 		return RUN_FAILED;
 	reach_find(&reach, options.command[0]);
+	bool other_word = reach_extend(&reach, &library);
 	if (reach.verdict == REACH_NOT_FOUND || reach.verdict == REACH_NOT_EXECUTABLE)
 		return start_failed(&reach, options.command[0], reach.error);
-	if (!variables_prepare(&options) || !library_preload(library) || !library_prove(library))
+	if (!variables_prepare(&options) || !library_preload(&library) || !library_prove(&library))
+		return RUN_FAILED;
+	if (other_word && !library_prove_other(&library, reach.loader))
 		return RUN_FAILED;
 	prune_tables();
 	return start(&reach, options.command);

@@ -29,6 +29,12 @@ static inline const char *built(const char *name)
 	return path;
 }
 
+/* What `portshim run` puts into LD_PRELOAD: one path for the libraries of both word sizes, where both were built. */
+static inline const char *preloaded(void)
+{
+	return built(access(built("i386/libportshim.so"), F_OK) == 0 ? "$LIB/libportshim.so" : "libportshim.so");
+}
+
 static inline void contents(int fd, char *text, size_t size)
 {
 	ssize_t length = pread(fd, text, size - 1, 0);

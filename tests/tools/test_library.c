@@ -45,7 +45,7 @@ Test(library, stands_first_and_once_in_the_list)
 Test(library, keeps_company_and_comes_in_once)
 {
 	char text[2 * PATH_MAX], expected[2 * PATH_MAX];
-	put(text, sizeof(text), "%s:%s", built("libportshim.so"), "libm.so.6");
+	put(text, sizeof(text), "%s:%s", preloaded(), "libm.so.6");
 	put(expected, sizeof(expected), "LD_PRELOAD=%s\n", text);
 	setenv("LD_PRELOAD", "libm.so.6", 1);
 	EXPECT_SILENT(PORTSHIM("run", built("tests/probes/run_show"), "LD_PRELOAD="), 0, expected);

@@ -197,8 +197,8 @@ Test(reach, knows_other_machines)
 	EXPECT_VERDICT(image_write("order", &image), REACH_OTHER_MACHINE);
 
 	/* the other class: no more than a header is needed */
-	Elf32_Ehdr narrow = { .e_type = ET_EXEC, .e_machine = EM_386 };
-	Elf64_Ehdr wide = { .e_type = ET_EXEC, .e_machine = EM_X86_64 };
+	Elf32_Ehdr narrow = { .e_type = ET_EXEC, .e_machine = EM_ARM };
+	Elf64_Ehdr wide = { .e_type = ET_EXEC, .e_machine = EM_AARCH64 };
 	bool is_wide = image.header.e_ident[EI_CLASS] == ELFCLASS64;
 	image.header.e_ident[EI_DATA] ^= ELFDATA2LSB ^ ELFDATA2MSB;
 	memcpy(narrow.e_ident, image.header.e_ident, EI_NIDENT);

@@ -78,7 +78,7 @@ Test(run, the_library_is_in)
 {
 	EXPECT_SILENT(PORTSHIM("run", "-p", "20000", show, "library"), 0, "library in\n");
 	EXPECT_SILENT(PORTSHIM("run", "-p", "20000", show, "LD_PRELOAD="), 0,
-	              line("LD_PRELOAD", built("libportshim.so")));
+	              line("LD_PRELOAD", preloaded()));
 }
 
 Test(run, ports_go_into_the_environment)
