@@ -50,10 +50,10 @@ $(BUILD)/libportshim.so: $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(BUILD)/exports.map
 # The same for 32-bit programs (i386), by gcc -m32: build/$LIB/libportshim.so is the right one of both for every loader.
 BUILD32 := $(BUILD)/i386
 ARCHIVE32 := $(BUILD)/inih-i386/libinih.a
-MAKE32 = $(MAKE) --no-print-directory BUILD=$(BUILD32) CC='$(CC) -m32 -Wno-psabi' INIH_LIBS=$(ARCHIVE32)
+MAKE32 = $(MAKE) --no-print-directory $(if $(Q),-s) BUILD=$(BUILD32) CC='$(CC) -m32 -Wno-psabi' PKG_LIBS=$(ARCHIVE32)
 
 lib32: $(BUILD)/libportshim.so $(ARCHIVE32)
-	@$(MAKE32) $(BUILD32)/libportshim.so
+	+@$(MAKE32) $(BUILD32)/libportshim.so
 	@mkdir -p $(BUILD)/$(LIB32) $(BUILD)/$(LIB64)
 	@ln -sf $(abspath $(BUILD32)/libportshim.so) $(BUILD)/$(LIB32)/libportshim.so
 	@ln -sf $(abspath $(BUILD)/libportshim.so) $(BUILD)/$(LIB64)/libportshim.so
@@ -107,12 +107,12 @@ install: all
 	for section in 1 5 7; do for page in tools/man/*.$$section; do \
 		$(INSTALL) -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$$section/ || exit 1; done; done
 
-# LIBDIR32 and LIBDIR must differ in the loaders' $LIB alone, or have a link that does: so `portshim run` finds both.
+# Both libraries, for `portshim run` below one folder and the loaders' $$LIB: PREFIX/$$LIB, where LIBDIR has a link if it is another.
 install-lib32: lib32 install
 	$(INSTALL) -d '$(DESTDIR)$(LIBDIR32)' '$(DESTDIR)$(PREFIX)/$(LIB64)'
 	$(call put_library,$(BUILD32)/libportshim.so,$(DESTDIR)$(LIBDIR32))
 	test -e '$(DESTDIR)$(PREFIX)/$(LIB64)/libportshim.so' || \
-		ln -s '$(LIBDIR)/libportshim.so' '$(DESTDIR)$(PREFIX)/$(LIB64)/libportshim.so'
+		ln -sr '$(DESTDIR)$(LIBDIR)/libportshim.so' '$(DESTDIR)$(PREFIX)/$(LIB64)/libportshim.so'
 
 # Not while /etc/ld.so.preload names the library: every program that starts would complain.
 uninstall:

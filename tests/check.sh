@@ -11,17 +11,20 @@ with_flags() { # COMMAND ARGUMENT... FLAG...
 }
 
 echo "== exported names are those of the table, and no object calls a hooked name"
-sed -n 's/^\([a-zA-Z_0-9]*\);$/\1/p' "$build/exports.map" | sort >"$build/exports.expected"
-nm -D --defined-only "$build/libportshim.so" | awk '{print $3}' | sort >"$build/exports.seen"
-diff "$build/exports.expected" "$build/exports.seen"
-for object in "$build"/shim/*.o "$build"/config/*.o; do
-	nm -u "$object" | awk '{print $2}' | sort | comm -12 - "$build/exports.expected" | grep -v portshim_version |
-		sed "s|^|$object calls |"
-done >"$build/hooked.calls"
-if [ -s "$build/hooked.calls" ]; then
-	cat "$build/hooked.calls"
-	exit 1
-fi
+for kind in "$build" "$build/i386"; do
+	[ -e "$kind/exports.map" ] || continue # there are no 32-bit programs but on x86-64
+	sed -n 's/^\([a-zA-Z_0-9]*\);$/\1/p' "$kind/exports.map" | sort >"$kind/exports.expected"
+	nm -D --defined-only "$kind/libportshim.so" | awk '{print $3}' | sort >"$kind/exports.seen"
+	diff "$kind/exports.expected" "$kind/exports.seen"
+	for object in "$kind"/shim/*.o "$kind"/config/*.o; do
+		nm -u "$object" | awk '{print $2}' | sort | comm -12 - "$kind/exports.expected" | grep -v portshim_version |
+			sed "s|^|$object calls |"
+	done >"$kind/hooked.calls"
+	if [ -s "$kind/hooked.calls" ]; then
+		cat "$kind/hooked.calls"
+		exit 1
+	fi
+done
 
 echo "== libportshim(7) names each of them"
 grep -v '^__\|^portshim' "$build/exports.expected" | while read -r name; do
@@ -32,9 +35,12 @@ grep -v '^__\|^portshim' "$build/exports.expected" | while read -r name; do
 done
 
 echo "== the library needs libc alone"
-if readelf -d "$build/libportshim.so" | grep NEEDED | grep -v 'libc\.so\|ld-linux'; then
-	exit 1
-fi
+for library in "$build/libportshim.so" "$build/i386/libportshim.so"; do
+	[ -e "$library" ] || continue
+	if readelf -d "$library" | grep NEEDED | grep -v 'libc\.so\|ld-linux'; then
+		exit 1
+	fi
+done
 
 echo "== neither malloc nor stdio in what runs inside a program"
 for object in "$build"/shim/*.o "$build"/config/*.o; do

@@ -9,6 +9,7 @@
 #   company/   the library among others: preloads, sanitizers, debuggers, sandboxes (Criterion)
 #   transparency/  what a program sees, bare and under the library (Criterion)
 #   storm/     signals, forks and cancellation at every instruction of a call (Criterion)
+#   i386/      32-bit programs beside 64-bit ones               (Criterion)
 #   bench/     what it costs: `make bench`
 #   platform/  what we rely on of the kernel and libc, as programs
 #   model/     the protocol of the table, every interleaving of it (spin)
@@ -16,6 +17,7 @@
 #   lib/       what the Criterion tests share
 
 TEST_CFLAGS := -Wno-unused-parameter
+CRITERION_LIBS ?= -lcriterion
 PROBES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/probes/*.c))
 PLATFORM := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/platform/*.c))
 SUITES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
@@ -119,7 +121,27 @@ $(BUILD)/tests/bench/bench: $(BENCH_OBJECTS)
 	$(call say,BENCH,$@)$(CC) $(CFLAGS) -o $@ $^ -lm
 
 $(SUITES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/testable.a
-	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/testable.a $(PKG_LIBS) -lcriterion -ldl -pthread
+	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/testable.a $(PKG_LIBS) $(CRITERION_LIBS) -ldl -pthread
+
+# Probes once more as 32-bit programs, with 32 bits for time as is usual there and with 64; suites of i386/ run them.
+PROGRAMS32 := $(addprefix tests/probes/,act fan run_show same static_hello swarm threads)
+PROGRAMS_TIME64 := $(filter-out %/static_hello,$(PROGRAMS32))
+# And the unit tests, by a stand-in for Criterion, which there is for 64 bits only.
+UNITS32 := $(patsubst %.c,%,$(wildcard tests/unit/test_*.c))
+
+programs32: lib32 $(BUILD)/portshim
+	+@$(MAKE32) $(PROGRAMS32:%=$(BUILD32)/%)
+	+@$(MAKE32) BUILD=$(BUILD32)/time64 CPPFLAGS=-D_TIME_BITS=64 $(PROGRAMS_TIME64:%=$(BUILD32)/time64/%)
+	+@$(MAKE32) CPPFLAGS='-isystem tests/i386/stand-in' CRITERION_LIBS=$(BUILD32)/tests/i386/stand-in/main.o \
+		$(BUILD32)/tests/i386/stand-in/main.o $(UNITS32:%=$(BUILD32)/%)
+	@ln -sf $(abspath $(BUILD)/portshim) $(BUILD32)/portshim
+	@ln -sf $(abspath $(BUILD)/portshim) $(BUILD32)/time64/portshim
+
+ifeq ($(shell uname -m),x86_64)
+tests: programs32
+else
+SUITES := $(filter-out $(BUILD)/tests/i386/%,$(SUITES))
+endif
 
 # company/: probes built with a sanitizer by either compiler; and the library itself, with probes, in folders of its own.
 SANITIZERS := address thread undefined
@@ -171,5 +193,5 @@ check: deps
 	@$(MAKE) --no-print-directory tests
 	@CC='$(CC)' tests/check.sh $(BUILD) $(VERSION)
 
-.PHONY: tests test test-system bench check
+.PHONY: tests programs32 test test-system bench check
 .SECONDARY:

@@ -55,7 +55,7 @@ Test(arena, refuses_what_cannot_be)
 	struct arena arena = { NULL };
 
 	cr_assert_null(arena_alloc(&arena, SIZE_MAX));
-	cr_assert_null(arena_alloc(&arena, SIZE_MAX / 8)); /* mmap's own refusal */
+	cr_assert_null(arena_alloc(&arena, SIZE_MAX / 2)); /* mmap's own refusal */
 	arena_free(&arena);
 }
 

@@ -11,6 +11,8 @@ tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iprou
 	lua-socket guile-3.0 erlang-base cron nginx-light postgresql busybox-static debootstrap systemd
 	libclang-rt-dev valgrind gdb ltrace libeatmydata1 libfaketime libjemalloc2 libtcmalloc-minimal4 tsocks
 	libproxychains4 torsocks libsocket-wrapper libuid-wrapper'
+# 32-bit programs, and what runs them where the kernel does not.
+[ "$(uname -m)" != x86_64 ] || tests="$tests gcc-multilib qemu-user-static"
 
 demo='curl'
 

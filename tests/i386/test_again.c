@@ -1,0 +1,125 @@
+/* test_again.c - the suites of shim/ and transparency/ once more, with 32-bit programs in place of the others.
+ *
+ * Each is started as it is, and told of another build folder. The kernel runs the programs where it does such a thing; and
+ * qemu-user runs them everywhere, in those tests that need nothing of the kernel that it does not hand on: neither
+ * IP_LOCAL_PORT_RANGE nor IP_BIND_ADDRESS_NO_PORT, no sock_diag(7), and no page that fork() wipes. */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+
+#include "kind.h"
+
+extern char **environ;
+
+/* What a suite said, from its start. */
+static char said[65536];
+
+static int spawn_suite(const char *suite, const char *filter)
+{
+	const char *argv[] = { suite, "--color=never", "--timeout", "100", "--jobs", "2", filter ? "--filter" : NULL, filter, NULL };
+	int output = memfd_create("said", MFD_CLOEXEC), status;
+	posix_spawn_file_actions_t actions;
+	ssize_t length;
+	pid_t child;
+
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
+	cr_assert_eq(posix_spawn(&child, suite, &actions, NULL, (char *const *)argv, environ), 0, "%s", suite);
+	posix_spawn_file_actions_destroy(&actions);
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	length = pread(output, said, sizeof(said) - 1, 0);
+	said[length < 0 ? 0 : length] = '\0';
+	close(output);
+	return status;
+}
+
+/* Runs what `filter` names of a suite with the programs in a folder below the build folder; `tests`: so many. */
+static void again(const char *suite, const char *folder, const char *emulator, const char *filter, int tests)
+{
+	char path[64];
+	const char *summary;
+	int status, tested = 0, passing = 0;
+
+	snprintf(path, sizeof(path), "tests/%s", suite);
+	suite = built(path);
+	both_libraries();
+	if (emulator)
+		setenv("PORTSHIM_EMULATOR", emulator, 1);
+	setenv("PORTSHIM_BUILD", built(folder), 1);
+	unsetenv("BXFI_MAP"); /* or the runner takes itself for one of this one's tests */
+	status = spawn_suite(suite, filter);
+	summary = strstr(said, "Tested: ");
+	cr_assert(summary && sscanf(summary, "Tested: %d | Passing: %d", &tested, &passing) == 2, "%s", said);
+	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s\n%s", suite, said);
+	cr_assert_eq(passing, tested);
+	cr_assert_geq(tested, tests, "%s: no more than %d tests", suite, tested);
+}
+
+/* By the kernel, where it does so. */
+static void natively(const char *suite, const char *folder, int tests)
+{
+	if (kernel_runs_narrow())
+		again(suite, folder, NULL, NULL, tests);
+}
+
+#define AGAIN(name, suite, tests)                                                                              \
+	Test(again, name)                                                                                      \
+	{                                                                                                      \
+		natively(suite, "i386", tests);                                                                \
+	}
+
+AGAIN(same, "transparency/test_same", 32)
+AGAIN(choose, "shim/test_choose", 9)
+AGAIN(corners, "shim/test_corners", 10)
+AGAIN(crowd, "shim/test_crowd", 12)
+AGAIN(deferred, "shim/test_deferred", 15)
+AGAIN(descriptors, "shim/test_descriptors", 8)
+AGAIN(errors, "shim/test_errors", 11)
+AGAIN(exhaustion, "shim/test_exhaustion", 10)
+AGAIN(leaks, "shim/test_leaks", 14)
+AGAIN(log, "shim/test_log", 4)
+AGAIN(no_way_out, "shim/test_no_way_out", 17)
+AGAIN(policy_faults, "shim/test_policy_faults", 11)
+AGAIN(rules, "shim/test_rules", 15)
+AGAIN(shared, "shim/test_shared", 9)
+AGAIN(threads, "shim/test_threads", 3)
+AGAIN(ways, "shim/test_ways", 30)
+
+/* With 64 bits for time, the C library's headers give other names to some of what is hooked. */
+#define TIME64(name, suite, tests)                                                                             \
+	Test(again_time64, name)                                                                               \
+	{                                                                                                      \
+		natively(suite, "i386/time64", tests);                                                         \
+	}
+
+TIME64(same, "transparency/test_same", 32)
+TIME64(corners, "shim/test_corners", 10)
+TIME64(deferred, "shim/test_deferred", 15)
+TIME64(descriptors, "shim/test_descriptors", 8)
+TIME64(errors, "shim/test_errors", 11)
+TIME64(no_way_out, "shim/test_no_way_out", 17)
+TIME64(rules, "shim/test_rules", 15)
+TIME64(shared, "shim/test_shared", 9)
+TIME64(ways, "shim/test_ways", 30)
+
+/* By qemu-user; `filter` as Criterion has it. */
+#define UNDER_QEMU(name, suite, filter, tests)                                                                 \
+	Test(again_emulated, name)                                                                             \
+	{                                                                                                      \
+		again(suite, "i386", EMULATOR " -L /", filter, tests);                                         \
+	}
+
+/* Not those whose scenes read memory that is not there: qemu-user 7.2 itself ends at the second such signal. */
+UNDER_QEMU(same, "transparency/test_same", "same/!(*_addresses|unix_sockets)", 14)
+UNDER_QEMU(same_child, "transparency/test_same", "same_as/child", 1)
+UNDER_QEMU(choose, "shim/test_choose", "choose/!(status_shows_who_has_what)", 8)
+UNDER_QEMU(corners, "shim/test_corners", "corners/!(disconnected_after_a_late_port|time_wait_*|*destination*)", 6)
+UNDER_QEMU(errors, "shim/test_errors", NULL, 11)
+UNDER_QEMU(exhaustion, "shim/test_exhaustion", NULL, 10)
+UNDER_QEMU(log, "shim/test_log", NULL, 4)
+UNDER_QEMU(policy_faults, "shim/test_policy_faults", NULL, 11)
+UNDER_QEMU(rules, "shim/test_rules", "rules/!(a_failed_attempt_leaves_nothing_behind|ports_that_need_a_capability)", 13)
+UNDER_QEMU(threads, "shim/test_threads", NULL, 3)
+UNDER_QEMU(ways, "shim/test_ways", "ways/!(late_ports_are_shared_between_destinations)", 29)
