@@ -62,7 +62,7 @@ ParameterizedTestParameters(musl_same, library_for_glibc)
 /* A program of a distribution under portshim starts one that was built for musl. */
 ParameterizedTest(int *index, musl_same, library_for_glibc)
 {
-	static const struct same glibc = { "musl/same", "libportshim.so" };
+	static const struct same glibc = { "musl/same", NULL };
 
 	is_the_same(&glibc, parts[*index].role, parts[*index].scene);
 }
@@ -138,7 +138,7 @@ Test(musl, rules_by_the_start)
 	static const char *const no[] = { "program = other", "command = *udp4*", "env = ROLE=c*", NULL };
 	static const char *const yes[] = { "program = act", "command = *musl/act title?0?socket*5000", "env = ROLE=b*", NULL };
 	static const char *const *const sets[] = { no, yes };
-	static const char *const libraries[] = { "musl/portshim", "portshim" };
+	static const char *const libraries[] = { "musl/libportshim.so", "libportshim.so" };
 	int server = server_tcp("127.0.0.1", 5000);
 
 	for (int library = 0; library < 2; library++)
@@ -150,8 +150,8 @@ Test(musl, rules_by_the_start)
 				char policy[256];
 
 				snprintf(policy, sizeof(policy), RULE "%s\n", sets[set][i]);
-				run = (struct run){ .policy = policy, .env = { "ROLE=batch" } };
-				run_under(&run, libraries[library], steps);
+				run = (struct run){ .policy = policy, .library = libraries[library], .env = { "ROLE=batch" } };
+				run_program(&run, steps);
 				cr_assert(exited(&run, 0), "%s%s", run.out, run.err);
 				cr_expect_eq(is_ours(server_accept(server, NULL)), set == 1, "%s, %s", libraries[library], sets[set][i]);
 			}

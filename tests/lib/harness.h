@@ -36,6 +36,7 @@ int server_receive(int fd);
 struct run {
 	const char *policy;    /* the policy's text; NULL: no policy file is written and PORTSHIM_CONF not set */
 	bool bare;             /* without the library */
+	const char *library;   /* which, below the build folder; NULL: the usual one */
 	const char *env[8];    /* further NAME=value, NULL behind the last; an item without '=' is unset */
 	/* results */
 	int status;            /* as of waitpid */

@@ -50,11 +50,11 @@ static void write_policy(struct run *run)
 }
 
 /* What LD_PRELOAD names. PORTSHIM_LIBRARY: another path, for programs of several kinds. */
-static const char *library_of(void)
+static const char *library_of(const struct run *run)
 {
 	const char *named = getenv("PORTSHIM_LIBRARY");
 
-	return named ? named : realpath(built("libportshim.so"), NULL);
+	return named && !run->library ? named : realpath(built(run->library ? run->library : "libportshim.so"), NULL);
 }
 
 /* Becomes the program. PORTSHIM_EMULATOR: the words before it, where it is one of the build folder. */
@@ -77,7 +77,6 @@ static void execute(const char *const argv[])
 /* In the child: the environment and the descriptors, then the program. */
 static void become(struct run *run, const char *const argv[], const int in[2], const int out[2], const int err[2])
 {
-
 	dup2(in[0], 0);
 	dup2(out[1], 1);
 	dup2(err[1], 2);
@@ -88,7 +87,7 @@ static void become(struct run *run, const char *const argv[], const int in[2], c
 	if (run->policy)
 		setenv("PORTSHIM_CONF", run->policy_path, 1);
 	if (!run->bare)
-		setenv("LD_PRELOAD", library_of(), 1);
+		setenv("LD_PRELOAD", library_of(run), 1);
 	for (int i = 0; i < 8 && run->env[i]; i++) {
 		if (strchr(run->env[i], '='))
 			putenv((char *)run->env[i]);

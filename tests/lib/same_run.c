@@ -27,14 +27,13 @@ static const struct way ways[] = {
 /* In a network of its own each time: nothing is left of the run before. */
 static void play(struct run *run, const struct same *same, const struct way *way, const char *role, const char *scene)
 {
-	static char environment[64], preload[512];
+	static char environment[64];
 	const char *argv[] = { built(same->probe), role, scene, NULL };
 
 	snprintf(environment, sizeof(environment), "SAME_ROLE=%s", role);
-	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", built(same->library));
-	*run = (struct run){ .bare = true, .policy = way ? way->policy : NULL };
-	run->env[0] = environment;
-	run->env[1] = way ? preload : NULL;
+	*run = (struct run){
+		.bare = !way, .library = same->library, .policy = way ? way->policy : NULL, .env = { environment },
+	};
 	net_own();
 	net_set("net/ipv4/ip_local_port_range", "40000 48999");
 	run_program(run, argv);

@@ -5,7 +5,7 @@
 #ifndef PORTSHIM_TESTS_SAME_RUN_H
 #define PORTSHIM_TESTS_SAME_RUN_H
 
-/* Both below the build folder. */
+/* Both below the build folder; no library: the usual one. */
 struct same {
 	const char *probe, *library;
 };

@@ -3,7 +3,7 @@
 
 #include "tests/lib/same_run.h"
 
-static const struct same glibc = { "tests/probes/same", "libportshim.so" };
+static const struct same glibc = { "tests/probes/same", NULL };
 
 #define SCENE(name, words)                                                                                     \
 	Test(same, name)                                                                                       \
