@@ -71,7 +71,8 @@ echo "== clang-tidy"
 with_flags clang-tidy --quiet --warnings-as-errors='*' config/*.c shim/*.c tools/*.c -- 2>/dev/null
 
 echo "== shell scripts and man pages"
-shellcheck .ci/run tests/*.sh tests/model/*.sh tests/system/*.sh tools/*.sh tools/packaging/*.sh
+shellcheck .ci/run tests/*.sh tests/model/*.sh tests/system/*.sh tests/judges/*.sh tests/judges/*.judge \
+	tools/*.sh tools/packaging/*.sh
 for page in tools/man/*.[157]; do
 	mandoc -T lint -W warning "$page"
 done

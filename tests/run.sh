@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every test: the facts of the kernel, the Criterion suites below BUILD, the model of the table; says what failed, and
-# how many.
+# Runs every test: the facts of the kernel, the Criterion suites below BUILD, the model of the table, the quickest of
+# the judges; says what failed, and how many.
 # `tests/run.sh BUILD [WORD]`: only those whose path contains WORD.
 set -u
 
@@ -10,7 +10,7 @@ passed=0
 failed=0
 failures=
 
-for test in "$build"/tests/platform/* "$build"/tests/*/test_* tests/model/check.sh; do
+for test in "$build"/tests/platform/* "$build"/tests/*/test_* tests/model/check.sh tests/judges/quick.sh; do
 	case $test in *.o | *.d) continue ;; esac
 	case $test in *"$only"*) ;; *) continue ;; esac
 	[ -x "$test" ] || continue
@@ -18,6 +18,7 @@ for test in "$build"/tests/platform/* "$build"/tests/*/test_* tests/model/check.
 	case $test in
 	*/platform/*) timeout 120 "$test" ;;
 	*/model/*) timeout 600 "$test" ;;
+	*/judges/*) timeout 900 "$test" "$build" ;;
 	*) timeout 900 "$test" --timeout 300 ;;
 	esac
 	status=$?

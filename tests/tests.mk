@@ -14,6 +14,7 @@
 #   platform/  what we rely on of the kernel and libc, as programs
 #   model/     the protocol of the table, every interleaving of it (spin)
 #   kinds/     languages and kinds of executables                  (Criterion)
+#   judges/    other people's test suites under the library: `make test-long`
 #   lib/       what the Criterion tests share
 
 TEST_CFLAGS := -Wno-unused-parameter
@@ -184,6 +185,14 @@ test-system: deps
 	@$(MAKE) --no-print-directory tests
 	@tests/system/debootstrap.sh $(BUILD)
 
+# Other people's test suites, bare and under the library: half an hour.
+test-long: deps-long
+	@$(MAKE) --no-print-directory all
+	@tests/judges/run.sh $(BUILD)
+
+deps-long:
+	@tools/packaging/deps.sh long
+
 # One table, and $(BUILD)/bench.svg: portshim, the same calls by hand, the bare program, and other ways to choose a port.
 bench: all $(BENCH)
 	@$(BUILD)/tests/bench/bench $(abspath $(BUILD))
@@ -193,5 +202,5 @@ check: deps
 	@$(MAKE) --no-print-directory tests
 	@CC='$(CC)' tests/check.sh $(BUILD) $(VERSION)
 
-.PHONY: tests programs32 test test-system bench check
+.PHONY: tests programs32 test test-system test-long deps-long bench check
 .SECONDARY:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what is missing on Debian and its kin; says so, and stops where there is no apt-get or no root.
-# `tools/packaging/deps.sh demo`: to build portshim and to show it; without an argument: to test it as well.
+# `tools/packaging/deps.sh demo`: to build portshim and to show it; without an argument: to test it as well;
+# `long`: with other people's test suites, too, for `make test-long`.
 set -eu
 
 build='gcc libc6-dev make libinih-dev'
@@ -10,15 +11,17 @@ tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iprou
 	rpcbind libtirpc-dev nfs-common musl-tools linux-libc-dev ruby php-cli nodejs golang-go rustc tcl lua5.4
 	lua-socket guile-3.0 erlang-base cron nginx-light postgresql busybox-static debootstrap systemd
 	libclang-rt-dev valgrind gdb ltrace libeatmydata1 libfaketime libjemalloc2 libtcmalloc-minimal4 tsocks
-	libproxychains4 torsocks libsocket-wrapper libuid-wrapper'
+	libproxychains4 torsocks libsocket-wrapper libuid-wrapper libpython3.11-testsuite'
 # 32-bit programs, and what runs them where the kernel does not.
 [ "$(uname -m)" != x86_64 ] || tests="$tests gcc-multilib qemu-user-static"
+long='cmake dpkg-dev libglib2.0-tests libio-socket-ssl-perl php8.2-cli python3-twisted python3-openssl ruby tcl8.6'
 
 demo='curl'
 
 missing=
 wanted="$build $demo"
 [ "${1:-}" = demo ] || wanted="$wanted $tests"
+[ "${1:-}" != long ] || wanted="$wanted $long"
 for package in $wanted; do
 	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
 	[ "$state" = installed ] || missing="$missing $package"
