@@ -94,13 +94,41 @@ static ssize_t refuse(const struct act *act, int error)
 	return -1;
 }
 
-/* A port of the rule's, then the call. When none is free: what `exhausted` says. */
+/* What `exhausted` says, where all ports are in use and there was no waiting, or it ended with `error`. */
+static ssize_t give_up(struct attempt *a, int error)
+{
+	rules_count(a->table, a->number, RULE_FAILURES);
+	if (a->rule->exhausted == EXHAUSTED_PASS)
+		return pass(a);
+	if (a->released && a->sock.stream)
+		settle(a, SOCK_DEFERRED);
+	return refuse(a->act, error == -EINTR ? EINTR : used_up_errno(a));
+}
+
+/* Tries until a port is had, for as long as the rule waits. 0 with the call's result, or -errno. */
+static __attribute__((noinline)) int wait_for_port(struct attempt *a, ssize_t *result)
+{
+	struct wait wait;
+	int error;
+
+	wait_begin(&wait, a->act->fd, a->rule->wait_ms);
+	if (try_all(a, result))
+		return 0;
+	rules_count(a->table, a->number, RULE_WAITS);
+	a->wait = &wait;
+	do
+		error = wait_a_little(&wait);
+	while (!error && !try_all(a, result));
+	a->wait = NULL;
+	wait_let(&wait);
+	return error;
+}
+
+/* A port of the rule's, then the call. */
 static ssize_t place(struct attempt *a)
 {
 	const struct act *act = a->act;
 	bool waits = a->rule->exhausted == EXHAUSTED_WAIT && !act->dont_wait && !sock_is_nonblocking(act->fd);
-	bool waited = false;
-	struct wait wait;
 	ssize_t result = -1;
 	int error = take_back(a);
 
@@ -109,22 +137,10 @@ static ssize_t place(struct attempt *a)
 	if (error)
 		return other_error(a, error);
 	if (waits)
-		wait_begin(&wait, act->fd, a->rule->wait_ms);
-	while (!try_all(a, &result)) {
-		if (waits && !waited)
-			rules_count(a->table, a->number, RULE_WAITS);
-		waited = waits;
-		error = waits ? wait_a_little(&wait) : -ETIMEDOUT;
-		if (!error)
-			continue;
-		rules_count(a->table, a->number, RULE_FAILURES);
-		if (a->rule->exhausted == EXHAUSTED_PASS)
-			return pass(a);
-		if (a->released && a->sock.stream)
-			settle(a, SOCK_DEFERRED);
-		return refuse(act, error == -EINTR ? EINTR : used_up_errno(a));
-	}
-	return result;
+		error = wait_for_port(a, &result);
+	else if (!try_all(a, &result))
+		error = -ETIMEDOUT;
+	return error ? give_up(a, error) : result;
 }
 
 /* Where no bind can be put off (before Linux 4.2, in sandboxes), what can be decided without a destination is. A rule that

@@ -10,6 +10,7 @@
 #include "config/policy.h"
 #include "lease.h"
 #include "sock.h"
+#include "wait.h"
 
 struct attempt {
 	const struct act *act;
@@ -27,6 +28,7 @@ struct attempt {
 	struct table *table;   /* NULL: none, so far */
 	uint32_t number;       /* of the rule's entry in it */
 	struct peer peer;      /* whom a port is looked for towards */
+	struct wait *wait;     /* `exhausted = wait`; NULL: no waiting */
 	int saved_errno;       /* what a call that succeeds leaves as it was */
 };
 
@@ -35,11 +37,17 @@ static inline bool is_bind(const struct act *act)
 	return act->calls == CALL_BIND;
 }
 
-/* The program's own call, with errno as the program left it. */
+/* The program's own call, with errno and signals as the program left them. */
 static inline ssize_t finish(const struct attempt *a)
 {
+	bool held = a->wait && wait_let(a->wait);
+	ssize_t result;
+
 	errno = a->saved_errno;
-	return a->act->finish(a->act);
+	result = a->act->finish(a->act);
+	if (held)
+		wait_hold(a->wait);
+	return result;
 }
 
 static inline void settle(struct attempt *a, enum sock_state state)

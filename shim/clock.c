@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <link.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -74,13 +73,10 @@ uint64_t clock_read(clockid_t clock)
 	return (uint64_t)t.seconds * SECOND + (uint64_t)t.nanoseconds;
 }
 
-int clock_sleep(uint64_t ns)
+/* The system call itself: libc's is a cancellation point, and another library may stand before it. */
+int clock_sleep(uint64_t ns, const void *blocked, size_t size)
 {
 	struct kernel_time t = { (long)(ns / SECOND), (long)(ns % SECOND) };
-	int result;
 
-	pthread_testcancel();
-	result = syscall(SYS_clock_nanosleep, CLOCK_REALTIME, 0, &t, NULL) < 0 ? -errno : 0;
-	pthread_testcancel();
-	return result;
+	return syscall(SYS_ppoll, NULL, 0, &t, blocked, size) < 0 ? -errno : 0;
 }

@@ -6,6 +6,7 @@
 #ifndef PORTSHIM_SHIM_CLOCK_H
 #define PORTSHIM_SHIM_CLOCK_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -20,7 +21,8 @@ static inline uint64_t clock_now(void)
 	return clock_read(CLOCK_MONOTONIC);
 }
 
-/* For milliseconds: a cancellation that arrives meanwhile is acted on after them. 0 or -errno; -EINTR at a signal. */
-int clock_sleep(uint64_t ns);
+/* Sleeps, with the kernel's set of blocked signals at `blocked` (of that size; NULL: as they are). 0 or -errno; -EINTR at
+ * a signal. No cancellation point. */
+int clock_sleep(uint64_t ns, const void *blocked, size_t size);
 
 #endif

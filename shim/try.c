@@ -306,6 +306,12 @@ static bool try_early(struct attempt *a, struct candidate *c, enum outcome *outc
 	return true;
 }
 
+/* A signal ends the waiting: nothing further is tried. */
+static bool is_interrupted(const struct attempt *a)
+{
+	return a->wait && wait_has_signal(a->wait);
+}
+
 /* --- late ------------------------------------------------------------------------------------------------- */
 
 /* Whether the socket has its port after a connect() that returned `result`. */
@@ -334,6 +340,10 @@ static bool try_late(struct attempt *a, struct candidate *c, enum outcome *outco
 	}
 	a->sock.ranged = true;
 	settle(a, SOCK_TRIED);
+	if (is_interrupted(a)) {
+		*outcome = OUTCOME_UNFIT;
+		return false;
+	}
 	*result = finish(a);
 	if (*result >= 0 || errno != EADDRNOTAVAIL) {
 		report_assigned(a->rule, &a->question, c->lo, true);
@@ -397,7 +407,7 @@ bool try_all(struct attempt *a, ssize_t *result)
 	purpose.peer = &a->peer;
 	purpose.number = a->number;
 	choice_begin(&choice, &purpose);
-	while (choice_next(&choice, &candidate))
+	while (!is_interrupted(a) && choice_next(&choice, &candidate))
 		if (try_candidate(a, &choice, &candidate, result))
 			return true;
 	if (a->address_lost)

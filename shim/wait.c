@@ -4,10 +4,15 @@
 #include "wait.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
+#include <unistd.h>
 
 #include "clock.h"
+#include "kernel.h"
 #include "real.h"
 
 #define LONGEST_PAUSE (20 * MILLISECOND)
@@ -25,16 +30,89 @@ void wait_begin(struct wait *wait, int fd, uint64_t limit_ms)
 	}
 	wait->until = clock_now() + limit;
 	wait->pause = MILLISECOND;
+	wait->holds = false;
+}
+
+/* --- signals ------------------------------------------------------------------------------------------ */
+
+#define WORD_BITS (8 * sizeof(long))
+
+/* All but those that a fault in this thread brings, and the two that libc itself lives by. */
+static struct signals those_to_hold(void)
+{
+	static const unsigned char spared[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS, 32, 33 };
+	struct signals held;
+
+	for (size_t i = 0; i < sizeof(held.word) / sizeof(held.word[0]); i++)
+		held.word[i] = ~0ul;
+	for (size_t i = 0; i < sizeof(spared); i++)
+		held.word[(spared[i] - 1u) / WORD_BITS] &= ~(1ul << (spared[i] - 1u) % WORD_BITS);
+	return held;
+}
+
+void wait_hold(struct wait *wait)
+{
+	struct signals held = those_to_hold();
+	int saved = errno;
+
+	/* A sandbox may end who asks for what is held back. */
+	if (!wait->holds && kernel_may_be_asked())
+		wait->holds = syscall(SYS_rt_sigprocmask, SIG_BLOCK, &held, &wait->before, sizeof(held)) == 0;
+	errno = saved;
+}
+
+bool wait_let(struct wait *wait)
+{
+	bool held = wait->holds;
+	int saved = errno;
+
+	wait->holds = false;
+	if (held)
+		syscall(SYS_rt_sigprocmask, SIG_SETMASK, &wait->before, NULL, sizeof(wait->before));
+	errno = saved;
+	return held;
+}
+
+bool wait_has_signal(const struct wait *wait)
+{
+	struct signals pending;
+
+	if (!wait->holds || syscall(SYS_rt_sigpending, &pending, sizeof(pending)) < 0)
+		return false;
+	for (size_t i = 0; i < sizeof(pending.word) / sizeof(pending.word[0]); i++)
+		if (pending.word[i] & ~wait->before.word[i])
+			return true;
+	return false;
+}
+
+/* --- sleep -------------------------------------------------------------------------------------------- */
+
+static void let(void *wait)
+{
+	wait_let(wait);
+}
+
+/* Who is cancelled goes with the signals that he had. */
+static void end_if_cancelled(struct wait *wait)
+{
+	pthread_cleanup_push(let, wait);
+	pthread_testcancel();
+	pthread_cleanup_pop(0);
 }
 
 int wait_a_little(struct wait *wait)
 {
 	uint64_t at = clock_now(), pause = wait->pause;
+	int error;
 
 	if (at >= wait->until)
 		return -ETIMEDOUT;
 	if (pause > wait->until - at)
 		pause = wait->until - at;
 	wait->pause = wait->pause * 2 < LONGEST_PAUSE ? wait->pause * 2 : LONGEST_PAUSE;
-	return clock_sleep(pause);
+	wait_hold(wait);
+	end_if_cancelled(wait);
+	error = clock_sleep(pause, wait->holds ? &wait->before : NULL, sizeof(wait->before));
+	end_if_cancelled(wait);
+	return error;
 }

@@ -168,7 +168,7 @@ $(BUILD)/tests/company/%.so: tests/company/%.c Makefile
 
 define sanitized_library
 $(BUILD)/$(1)/libportshim.so: $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(PROBES)
-	@$$(MAKE) --no-print-directory BUILD=$(BUILD)/$(1) CC=gcc LIBRARY_CFLAGS= CFLAGS='-O1 -g -fno-omit-frame-pointer $(2)' \
+	+@$$(MAKE) --no-print-directory $$(if $$(Q),-s) BUILD=$(BUILD)/$(1) CC=gcc LIBRARY_CFLAGS= CFLAGS='-O1 -g -fno-omit-frame-pointer $(2)' \
 		$$@ $(foreach probe,act same threads swarm,$(BUILD)/$(1)/tests/probes/$(probe))
 endef
 $(eval $(call sanitized_library,sanitized,-fsanitize=address$(comma)undefined -fno-sanitize-recover=all))

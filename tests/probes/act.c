@@ -245,7 +245,7 @@ static void step_option(const char *step, int fd)
 
 static void step_timing(const char *step, const char *verb)
 {
-	struct itimerval timer = { .it_value = { .tv_sec = 0, .tv_usec = number(1) * 1000 } };
+	struct itimerval timer = { .it_value = { .tv_sec = number(1) / 1000, .tv_usec = number(1) % 1000 * 1000 } };
 	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
 	struct timespec pause = { number(1) / 1000, number(1) % 1000 * 1000000L };
 

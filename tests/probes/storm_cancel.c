@@ -278,7 +278,7 @@ static bool waits(const struct thread *thread)
 #ifdef SYS_accept
 	        call == SYS_accept ||
 #endif
-	        call == SYS_fcntl || call == SYS_clock_nanosleep);
+	        call == SYS_fcntl || call == SYS_ppoll);
 }
 
 static void interrupt(const struct trial *trial)

@@ -118,12 +118,11 @@ Test(exhaustion, late_port_is_had_again)
 Test(exhaustion, pass_lets_the_kernel_choose)
 {
 	static const char *const sets[] = { "20000", "40500" };
-	int listener = own_server();
 
 	for (int i = 0; i < 2; i++) {
 		char policy[96];
 		struct run run = { .policy = policy };
-		int port;
+		int listener = own_server(), port; /* anew: the kernel's choice before may have been this set's port */
 
 		snprintf(policy, sizeof(policy), "[rule r]\nports = %s\nexhausted = pass\n", sets[i]);
 		run_steps(&run, "socket 0 tcp4", connect_step[0], "socket 1 tcp4", connect_step[1], "socket 2 udp4",
@@ -185,11 +184,37 @@ Test(exhaustion, wait_gives_way)
 	own_server();
 	run_steps(&run, "socket 0 tcp4", connect_step[0], "socket 1 nbtcp4", "connect 1 127.0.0.1 5000", "socket 2 udp4",
 	          "bind 2 0.0.0.0 0", "socket 3 udp4", "sendto 3 127.0.0.1 9 dontwait", "socket 4 tcp4", "sndtimeo 4 50",
-	          "connect 4 127.0.0.1 5000", "socket 5 tcp4", "alarm 50", "connect 5 127.0.0.1 5000", NULL);
+	          "connect 4 127.0.0.1 5000", "socket 5 tcp4", "alarm 500", "connect 5 127.0.0.1 5000", NULL);
 	cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 5000"), "-1 EADDRNOTAVAIL");
 	cr_assert_str_eq(result_of(&run, "sendto 3 127.0.0.1 9 dontwait"), "-1 EAGAIN");
 	cr_assert_str_eq(result_of(&run, "connect 4 127.0.0.1 5000"), "-1 EADDRNOTAVAIL");
 	cr_assert_str_eq(result_of(&run, "connect 5 127.0.0.1 5000"), "-1 EINTR");
+}
+
+/* A signal that comes while a port is tried, and not while the call sleeps, ends the wait as well. A system call of each
+ * try but the first few is drawn out, so that one is under way when the signal comes. */
+static void signal_in_a_try(const char *port, const char *slow)
+{
+	char policy[128], inject[64], taken[48];
+	static struct run run;
+	const char *argv[] = { "strace", "-o", "/dev/null", "-e", inject, built("tests/probes/act"), "socket 0 tcp4", taken,
+	                       "socket 1 tcp4", "alarm 1000", "connect 1 127.0.0.1 5000", NULL };
+
+	snprintf(policy, sizeof(policy), "[rule r]\nports = %s\nexhausted = wait 6s\n", port);
+	snprintf(inject, sizeof(inject), "inject=%s:delay_enter=700000:when=6+", slow);
+	snprintf(taken, sizeof(taken), "bind 0 127.0.0.1 %s", port);
+	run = (struct run){ .policy = policy };
+	own_server();
+	run_program(&run, argv);
+	cr_assert(exited(&run, 0), "%s", run.err);
+	cr_assert_str_eq(result_of(&run, taken), "0");
+	cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 5000"), "-1 EINTR", "%s", slow);
+}
+
+Test(exhaustion, wait_ends_with_a_signal_in_a_try)
+{
+	signal_in_a_try("20000", "sendto");
+	signal_in_a_try("40500", "setsockopt");
 }
 
 /* Two processes race for the last port, each way: one has it, the other is told. */
