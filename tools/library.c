@@ -94,8 +94,12 @@ bool library_find(struct library *library)
 	char folder[PATH_MAX], *path = library->path;
 	own_folder(folder);
 	if (!locate(path, folder)) {
-		say_error(LIBRARY_NAME " is neither in %s nor in " LIBDIR " nor in %s/../lib; install it there",
-		          folder, folder);
+		if (folder[0] == '\0')
+			say_error(LIBRARY_NAME " is not in " LIBDIR ", and without /proc it is not known where else to look; "
+			          "install it there");
+		else
+			say_error(LIBRARY_NAME " is neither in %s nor in " LIBDIR " nor in %s/../lib; install it there",
+			          folder, folder);
 		return false;
 	}
 	const char *why = unfit(path);
@@ -120,24 +124,43 @@ static bool is_portshim(const char *name, size_t length)
 	       (length == own || name[length - own - 1] == '/');
 }
 
-char *library_preload_list(const char *path, const char *present)
+/* proxychains makes connections of its own by the next connect() in the list: with ours before it, those would pass ours by. */
+static bool must_be_before(const char *name, size_t length)
+{
+	static const char start[] = "libproxychains";
+	const char *slash = memrchr(name, '/', length);
+	const char *base = slash ? slash + 1 : name;
+	size_t left = length - (size_t)(base - name);
+	return left >= sizeof(start) - 1 && memcmp(base, start, sizeof(start) - 1) == 0;
+}
+
+/* Appends those names of a list that must stand before the library, or the others, but for the library itself. */
+static char *list_add(char *end, const char *present, bool before)
 {
 	static const char between[] = ": ";
-	if (!present)
-		present = "";
-	char *list = malloc(strlen(path) + strlen(present) + 2);
-	if (!list)
-		return NULL;
-	char *end = stpcpy(list, path);
 	for (const char *name = present; *(name += strspn(name, between)) != '\0';) {
 		size_t length = strcspn(name, between);
-		if (!is_portshim(name, length)) {
-			*end++ = ':';
+		if (!is_portshim(name, length) && must_be_before(name, length) == before) {
 			end = mempcpy(end, name, length);
+			*end++ = ':';
 		}
 		name += length;
 	}
-	*end = '\0';
+	return end;
+}
+
+char *library_preload_list(const char *path, const char *present)
+{
+	if (!present)
+		present = "";
+	char *list = malloc(strlen(path) + strlen(present) + 3);
+	if (!list)
+		return NULL;
+	char *end = list_add(list, present, true);
+	end = stpcpy(end, path);
+	*end++ = ':';
+	end = list_add(end, present, false);
+	end[-1] = '\0';
 	return list;
 }
 

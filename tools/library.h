@@ -18,9 +18,9 @@ struct library {
  * with the reason said. */
 bool library_find(struct library *library);
 
-/* The value of LD_PRELOAD that puts `path` first and keeps what `present` (may be NULL) names, without the
- * library a second time: two of them in one process would each want to decide. To be freed; NULL when
- * memory is out. */
+/* The value of LD_PRELOAD that has `path` and keeps what `present` (may be NULL) names: the library comes first, but behind
+ * those whose own connections it would not see there, and is named once: two of them in one process would each want to
+ * decide. To be freed; NULL when memory is out. */
 char *library_preload_list(const char *path, const char *present);
 
 /* Puts the library into LD_PRELOAD of this process's environment. False with the reason said. */

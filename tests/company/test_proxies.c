@@ -157,6 +157,30 @@ Test(proxies, proxychains)
 	       OURS_LAST, false);
 }
 
+/* `portshim run` puts the library where it sees what proxychains sends. */
+Test(proxies, run_under_proxychains)
+{
+	static struct run run;
+	const char *argv[] = { built("portshim"), "run", built("tests/probes/act"), "socket 0 tcp4", "connect 0 192.0.2.1 80",
+	                       "write 0", NULL };
+	char settings[600], preload[700];
+	int port;
+
+	world_enter();
+	snprintf(settings, sizeof(settings), "PROXYCHAINS_CONF_FILE=%s",
+	         file_make("proxy.conf", "strict_chain\nquiet_mode\n[ProxyList]\nsocks5 127.0.0.1 9050\n"));
+	snprintf(preload, sizeof(preload), "LD_PRELOAD=%s", company_file("/usr/lib/*/libproxychains.so.4"));
+	run = (struct run){ .bare = true, .policy = EARLY, .env = { preload, settings } };
+	company_meet();
+	proxy_start();
+	run_program(&run, argv);
+	cr_assert(exited(&run, 0) && printed(&run, "connect 0 192.0.2.1 80 = 0"), "%s%s", run.out, run.err);
+	port = proxy_client();
+	cr_assert(port >= 20000 && port <= 20099, "%d", port);
+	proxy_stop();
+	world_leave();
+}
+
 Test(proxies, tsocks)
 {
 	led_by("/usr/lib/*/libtsocks.so.1", "TSOCKS_CONF_FILE",

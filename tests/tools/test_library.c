@@ -42,6 +42,13 @@ Test(library, stands_first_and_once_in_the_list)
 	            "/own/libportshim.so:/a/notlibportshim.so:/libportshim.so.old");
 }
 
+Test(library, stands_behind_what_connects_through_it)
+{
+	expect_list("/lib/libproxychains.so.4", "/lib/libproxychains.so.4:/own/libportshim.so");
+	expect_list("/a.so:libproxychains4.so /libproxychains.so.4/b.so", "libproxychains4.so:/own/libportshim.so:/a.so:"
+	            "/libproxychains.so.4/b.so");
+}
+
 Test(library, keeps_company_and_comes_in_once)
 {
 	char text[2 * PATH_MAX], expected[2 * PATH_MAX];
@@ -74,6 +81,14 @@ static size_t library_read(char **bytes)
 	fclose(file);
 	cr_assert(size > sizeof(ElfW(Ehdr)) && size < room);
 	return size;
+}
+
+Test(library, is_not_looked_for_where_nobody_can_tell)
+{
+	struct outcome outcome = spawn("/usr/bin/unshare", (const char *const[]){
+		"unshare", "-m", "/bin/sh", "-c", "mount -t tmpfs none /proc && exec \"$0\" run true", tool_copy("bin"), NULL });
+	cr_expect_eq(outcome.code, 125);
+	cr_expect(strstr(outcome.errors, "and without /proc it is not known where else to look"), "%s", outcome.errors);
 }
 
 #define RUN_TRUE(tool) spawn(tool, (const char *const[]){ "portshim", "run", "true", NULL })
