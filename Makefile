@@ -50,7 +50,8 @@ $(BUILD)/libportshim.so: $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(BUILD)/exports.map
 # The same for 32-bit programs (i386), by gcc -m32: build/$LIB/libportshim.so is the right one of both for every loader.
 BUILD32 := $(BUILD)/i386
 ARCHIVE32 := $(BUILD)/inih-i386/libinih.a
-MAKE32 = $(MAKE) --no-print-directory $(if $(Q),-s) BUILD=$(BUILD32) CC='$(CC) -m32 -Wno-psabi' PKG_LIBS=$(ARCHIVE32)
+CC32 = $(CC) -m32 -Wno-psabi -idirafter /usr/include/$(shell $(CC) -print-multiarch)
+MAKE32 = $(MAKE) --no-print-directory $(if $(Q),-s) BUILD=$(BUILD32) CC='$(CC32)' PKG_LIBS=$(ARCHIVE32)
 
 lib32: $(BUILD)/libportshim.so $(ARCHIVE32)
 	+@$(MAKE32) $(BUILD32)/libportshim.so

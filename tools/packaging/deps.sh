@@ -12,8 +12,9 @@ tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iprou
 	lua-socket guile-3.0 erlang-base cron nginx-light postgresql busybox-static debootstrap systemd
 	libclang-rt-dev valgrind gdb ltrace libeatmydata1 libfaketime libjemalloc2 libtcmalloc-minimal4 tsocks
 	libproxychains4 torsocks libsocket-wrapper libuid-wrapper libpython3.11-testsuite'
-# 32-bit programs, and what runs them where the kernel does not.
-[ "$(uname -m)" != x86_64 ] || tests="$tests gcc-multilib qemu-user-static"
+# 32-bit programs, and what runs them where the kernel does not. (gcc-multilib would exclude every cross compiler.)
+[ "$(uname -m)" != x86_64 ] ||
+	tests="$tests libc6-dev-i386 lib32gcc-$(gcc -dumpversion 2>/dev/null || echo 12)-dev qemu-user-static"
 long='cmake dpkg-dev libglib2.0-tests libio-socket-ssl-perl php8.2-cli python3-twisted python3-openssl ruby tcl8.6'
 
 demo='curl'
