@@ -38,6 +38,7 @@ endif
 
 CONFIG_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard config/*.c))
 SHIM_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/*.c))
+HOOK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/hooks*.c))
 TOOL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
 
 all: $(BUILD)/libportshim.so $(BUILD)/portshim
@@ -64,7 +65,7 @@ $(ARCHIVE32):
 	$(call say,FETCH,$@)tools/packaging/foreign.sh i386 libinih-dev usr/lib/i386-linux-gnu/libinih.a $@
 
 # What the tool shares with the library: all but the names that a program calls.
-$(BUILD)/engine.a: $(CONFIG_OBJECTS) $(filter-out %/hooks.o,$(SHIM_OBJECTS))
+$(BUILD)/engine.a: $(CONFIG_OBJECTS) $(filter-out $(HOOK_OBJECTS),$(SHIM_OBJECTS))
 	$(call say,AR,$@)$(RM) $@ && $(AR) qcs $@ $^
 
 $(BUILD)/portshim: $(TOOL_OBJECTS) $(BUILD)/engine.a

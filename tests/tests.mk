@@ -29,7 +29,7 @@ BENCH_OBJECTS := $(BENCH_SOURCES:%.c=$(BUILD)/%.o)
 BENCH := $(BENCH_PROGRAMS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/bench/nothing.so $(BUILD)/tests/bench/bench
 TEST_LIB_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
 # What a test may link of the library and the tool: all but the entry points.
-LINKABLE := $(CONFIG_OBJECTS) $(filter-out %/hooks.o,$(SHIM_OBJECTS)) $(filter-out %/main.o,$(TOOL_OBJECTS))
+LINKABLE := $(CONFIG_OBJECTS) $(filter-out $(HOOK_OBJECTS),$(SHIM_OBJECTS)) $(filter-out %/main.o,$(TOOL_OBJECTS))
 
 $(BUILD)/tests/%.o: override CFLAGS += $(TEST_CFLAGS)
 
