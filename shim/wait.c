@@ -92,9 +92,20 @@ static void let(void *wait)
 	wait_let(wait);
 }
 
+/* What glibc's pthread_cleanup_push() calls. A program for musl is not to die of it when this library comes its way. */
+#ifdef __GLIBC__
+#pragma weak __pthread_register_cancel
+#pragma weak __pthread_unregister_cancel
+#define CAN_CLEAN_UP (__pthread_register_cancel && __pthread_unregister_cancel)
+#else
+#define CAN_CLEAN_UP true
+#endif
+
 /* Who is cancelled goes with the signals that he had. */
 static void end_if_cancelled(struct wait *wait)
 {
+	if (!CAN_CLEAN_UP)
+		return;
 	pthread_cleanup_push(let, wait);
 	pthread_testcancel();
 	pthread_cleanup_pop(0);
