@@ -321,16 +321,20 @@ int hook_getsockname(int fd, struct sockaddr *addr, socklen_t *len) EXPORT("gets
 int hook_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 {
 	uint16_t reserved = sock_put_off_port(fd);
+	/* A descriptor that came from elsewhere, or has a copy, may be of a socket whose bind was put off there. */
+	bool elsewhere = !sock_is_known(fd) || sock_is_copied(fd);
+	socklen_t room = elsewhere && len ? *len : 0;
 	int result;
 
 	assign_deferred(fd);
 	if (reserved)
 		return name_with_port(fd, addr, len, reserved);
 	result = real.getsockname(fd, addr, len);
-	/* A descriptor that came from elsewhere, or has a copy, may be of a socket whose bind was put off there. */
-	if (result == 0 && (!sock_is_known(fd) || sock_is_copied(fd)) && name_is_inet(addr, *len) &&
-	    name_port(addr) == 0 && assign_inherited(fd))
+	if (result == 0 && room >= sizeof(struct sockaddr_in) && name_is_inet(addr, *len) && name_port(addr) == 0 &&
+	    assign_inherited(fd)) {
+		*len = room;
 		return real.getsockname(fd, addr, len);
+	}
 	return result;
 }
 

@@ -294,6 +294,19 @@ static void scene_bindresvport(void)
 
 /* --- descriptors --- */
 
+/* The name of a socket where there is room for so much and no more: behind it lies nothing. */
+static void name_in(int fd, size_t room)
+{
+	char *pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	socklen_t len = (socklen_t)room;
+
+	if (pages == MAP_FAILED || mprotect(pages + 4096, 4096, PROT_NONE) < 0)
+		_exit(3);
+	DO(getsockname(fd, (struct sockaddr *)(pages + 4096 - room), &len));
+	say("  of %d bytes", (int)len);
+	munmap(pages, 8192);
+}
+
 static void scene_copies(void)
 {
 	socklen_t len = length_of(AF_INET);
@@ -309,6 +322,8 @@ static void scene_copies(void)
 	DO(fcntl(fd, 9999, 0));
 	DO(fcntl(fd, F_DUPFD, 1 << 30));
 	copy = (int)DO(dup(fd));
+	for (size_t room = 0; room <= len; room++)
+		name_in(copy, room);
 	DO(dup2(fd, fd));
 	DO(dup2(fd, 50));
 	DO(dup3(fd, 51, O_CLOEXEC));
