@@ -16,6 +16,8 @@
 /* Puts the calling process (Criterion runs each test in one of its own) into a new network namespace with lo up, and
  * gives it a /dev/shm of its own, so that its tables go when it goes. */
 void net_own(void);
+/* The same where programs of other users are to be run: the build folder may lie in one that is its owner's alone. */
+void net_own_for_all_users(void);
 /* Sets a file below /proc/sys in it, e.g. "net/ipv4/ip_local_port_range", "40000 40999". */
 void net_set(const char *setting, const char *value);
 

@@ -4,14 +4,17 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -39,6 +42,35 @@ void net_own(void)
 	loopback_up();
 	cr_assert(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
 	          mount("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777,size=64m") == 0, "/dev/shm: %s", strerror(errno));
+}
+
+/* A folder that is its owner's alone, and what lies on the way through it: from here on that is all that is in it. */
+static void open_folder(const char *folder, const char *way)
+{
+	cr_assert(mount(way, "/mnt", NULL, MS_BIND | MS_REC, NULL) == 0 &&
+	          mount("tmpfs", folder, "tmpfs", 0, "mode=755,size=1m") == 0 && mkdir(way, 0755) == 0 &&
+	          mount("/mnt", way, NULL, MS_MOVE, NULL) == 0, "%s: %s", way, strerror(errno));
+}
+
+void net_own_for_all_users(void)
+{
+	char path[PATH_MAX], folder[PATH_MAX] = "/";
+	struct stat about;
+
+	net_own();
+	cr_assert(realpath(built(""), path));
+	for (char *end = path + 1; *end;) {
+		char after;
+
+		end += strcspn(end, "/");
+		after = *end;
+		*end = '\0';
+		if (stat(folder, &about) == 0 && !(about.st_mode & S_IXOTH))
+			open_folder(folder, path);
+		strcpy(folder, path);
+		*end = after;
+		end += after == '/';
+	}
 }
 
 void net_set(const char *setting, const char *value)

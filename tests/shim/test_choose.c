@@ -11,7 +11,7 @@
 
 static pid_t own(void)
 {
-	net_own();
+	net_own_for_all_users();
 	net_set("net/ipv4/ip_local_port_range", "40000 40999");
 	return crowd_serve(5000, 5003, SERVER_CLOSES);
 }

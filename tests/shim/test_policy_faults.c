@@ -80,7 +80,7 @@ Test(policy_faults, unreadable)
 
 	close(mkstemp(path)); /* 0600, root's */
 	snprintf(variable, sizeof(variable), "PORTSHIM_CONF=%s", path);
-	net_own();
+	net_own_for_all_users();
 	server_tcp("127.0.0.1", 5000);
 	run_program(&run, argv);
 	unlink(path);
