@@ -156,7 +156,7 @@ Test(filtered, own_names, .timeout = 120)
 /* Who would be killed for these is not: none of them is made while ports are plenty. */
 Test(filtered, deadly, .timeout = 120)
 {
-	static const char *const kinds[] = { "netlink", "second-socket", "sleep", "clock-sleep", "flags", "kill" };
+	static const char *const kinds[] = { "netlink", "second-socket", "sleep", "pending", "flags", "kill" };
 	static struct run run;
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)

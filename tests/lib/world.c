@@ -40,7 +40,7 @@ void world_enter(void)
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++)
 		unsetenv(variables[i]);
 	setenv("LC_ALL", "C.UTF-8", 1);
-	net_own();
+	net_own_for_all_users();
 	net_set("net/ipv4/ip_local_port_range", EPHEMERAL);
 }
 

@@ -44,8 +44,8 @@ static const struct kind {
 	{ "bind", SYS_bind, { { NO_ARGUMENT, 0, 0 } } },
 	{ "own-name", SYS_getsockname, { { NO_ARGUMENT, 0, 0 } } },
 	{ "links", SYS_readlink, { { NO_ARGUMENT, 0, 0 } } },
-	{ "sleep", SYS_nanosleep, { { NO_ARGUMENT, 0, 0 } } },
-	{ "clock-sleep", SYS_clock_nanosleep, { { NO_ARGUMENT, 0, 0 } } },
+	{ "sleep", SYS_ppoll, { { NO_ARGUMENT, 0, 0 } } },
+	{ "pending", SYS_rt_sigpending, { { NO_ARGUMENT, 0, 0 } } },
 	{ "flags", SYS_fcntl, { { NO_ARGUMENT, 0, 0 } } },
 	{ "kill", SYS_kill, { { NO_ARGUMENT, 0, 0 } } },
 };
