@@ -36,23 +36,6 @@
 #define SYS_SETRESUID SYS_setresuid
 #endif
 
-/* The first call through a pointer that nobody has resolved lands here. If the pointer still leads here after
- * resolving (dlsym calls us from within, or libc lacks the name), the kernel is asked directly. */
-#define HOOK(result, name, parameters, arguments, raw)                                                       \
-	static result first_##name parameters                                                                  \
-	{                                                                                                      \
-		real_resolve();                                                                                \
-		if (real.name != first_##name)                                                                 \
-			return real.name arguments;                                                            \
-		return (result)(raw);                                                                          \
-	}
-#include "hooks.def"
-
-struct real real = {
-#define HOOK(result, name, parameters, arguments, raw) .name = first_##name,
-#include "hooks.def"
-};
-
 /* dlsym yields an object pointer; POSIX has it converted through memory. */
 static void resolve_one(void **pointer, const char *name)
 {
@@ -62,6 +45,35 @@ static void resolve_one(void **pointer, const char *name)
 		__atomic_store_n(pointer, found, __ATOMIC_RELEASE);
 }
 
+static void resolve_rare(void **pointer, const char *name)
+{
+	int saved = errno;
+
+	resolve_one(pointer, name);
+	errno = saved;
+}
+
+/* The first call through a pointer that nobody has resolved lands here. If the pointer still leads here after
+ * resolving (dlsym calls us from within, or libc lacks the name), the kernel is asked directly. */
+#define FIRST(result, name, parameters, arguments, raw, resolve)                                             \
+	static result first_##name parameters                                                                  \
+	{                                                                                                      \
+		resolve;                                                                                       \
+		if (real.name != first_##name)                                                                 \
+			return real.name arguments;                                                            \
+		return (result)(raw);                                                                          \
+	}
+#define HOOK(result, name, parameters, arguments, raw)                                                       \
+	FIRST(result, name, parameters, arguments, raw, real_resolve())
+#define RARE(result, name, parameters, arguments, raw)                                                       \
+	FIRST(result, name, parameters, arguments, raw, resolve_rare((void **)&real.name, #name))
+#include "hooks.def"
+
+struct real real = {
+#define HOOK(result, name, parameters, arguments, raw) .name = first_##name,
+#include "hooks.def"
+};
+
 void real_resolve(void)
 {
 	static atomic_flag resolving = ATOMIC_FLAG_INIT;
@@ -70,6 +82,7 @@ void real_resolve(void)
 	if (atomic_flag_test_and_set(&resolving))
 		return;
 #define HOOK(result, name, parameters, arguments, raw) resolve_one((void **)&real.name, #name);
+#define RARE(result, name, parameters, arguments, raw)
 #include "hooks.def"
 	atomic_flag_clear(&resolving);
 	errno = saved;
@@ -77,5 +90,7 @@ void real_resolve(void)
 
 bool real_has_libtirpc(void)
 {
+	if (real.bindresvport_sa == first_bindresvport_sa)
+		resolve_rare((void **)&real.bindresvport_sa, "bindresvport_sa");
 	return real.bindresvport_sa != first_bindresvport_sa;
 }
