@@ -45,6 +45,8 @@ static void bind_as_asked(struct attempt *a)
 		return;
 	}
 	real.bind(fd, &a->local.any, name_length(&a->local));
+	if (a->sock.stream)
+		sock_mark(fd, &a->sock, MARK_LENT);
 	settle(a, a->sock.stream ? SOCK_LENT : SOCK_DECIDED);
 }
 
@@ -59,6 +61,7 @@ static ssize_t pass(struct attempt *a)
 		a->sock.ranged = false;
 		settle(a, a->sock.state == SOCK_TRIED ? SOCK_UNBOUND : a->sock.state);
 	} else if (a->sock.state == SOCK_DEFERRED && bind_name_of(act->fd, &a->local) == 0) {
+		name_set_port(&a->local, 0);
 		bind_as_asked(a);
 	}
 	if (!act->finish)
@@ -69,17 +72,26 @@ static ssize_t pass(struct attempt *a)
 	return result;
 }
 
-/* The kernel's port, which the program asked to see before there was a destination, gives way to the rule's. */
+/* Whether the socket has the kernel's port, which was asked for before there was a destination: here, or in another process
+ * that has the socket. */
+static bool has_lent_port(const struct attempt *a)
+{
+	return a->sock.state == SOCK_LENT ||
+	       (a->sock.state == SOCK_DEFERRED && a->sock.stream && a->has_port && sock_is_idle(a->act->fd));
+}
+
+/* It gives way to the rule's. */
 static int take_back(struct attempt *a)
 {
 	int error;
 
-	if (a->sock.state != SOCK_LENT || is_bind(a->act))
+	if (a->act->calls != CALL_CONNECT || !has_lent_port(a))
 		return 0;
 	error = bind_release(a->act->fd, &a->sock);
 	if (!error) {
 		a->released = true;
 		a->address_lost = true;
+		sock_mark(a->act->fd, &a->sock, MARK_PUT_OFF);
 		settle(a, SOCK_UNBOUND);
 	}
 	return error;
@@ -130,10 +142,10 @@ static ssize_t place(struct attempt *a)
 	const struct act *act = a->act;
 	bool waits = a->rule->exhausted == EXHAUSTED_WAIT && !act->dont_wait && !sock_is_nonblocking(act->fd);
 	ssize_t result = -1;
-	int error = take_back(a);
+	int error = choose_local(a);
 
 	if (!error)
-		error = choose_local(a);
+		error = take_back(a);
 	if (error)
 		return other_error(a, error);
 	if (waits)
@@ -175,8 +187,8 @@ static ssize_t defer(struct attempt *a)
 		errno = -error;
 		return -1;
 	}
-	if (!a->sock.no_port && !a->sock.early_only)
-		bind_set_range(a->act->fd, SOCK_PUT_OFF_LO, SOCK_PUT_OFF_HI);
+	if (!a->sock.no_port)
+		sock_mark(a->act->fd, &a->sock, MARK_PUT_OFF);
 	a->sock.addressed = true;
 	settle(a, a->sock.no_port ? SOCK_UNBOUND : SOCK_DEFERRED);
 	errno = a->saved_errno;
@@ -232,7 +244,7 @@ static void bind_now(int fd)
 	union name name;
 
 	/* It may have a port by now, through a copy of the descriptor. */
-	if (bind_port_of(fd) != 0 || bind_name_of(fd, &name) != 0)
+	if (bind_name_of(fd, &name) != 0 || name_port(&name.any) != 0)
 		return;
 	act.addr = &name.any;
 	act.len = name_length(&name);

@@ -24,6 +24,7 @@ struct attempt {
 	bool source_seen;      /* EADDRNOTAVAIL was found to mean "port taken" */
 	bool address_lost;     /* a bind() that failed has taken the address off the socket again */
 	bool self_known, self; /* whether the destination is on this machine */
+	bool has_port;         /* getsockname() shows one: real, or what a refused connect has left */
 	bool released;         /* a port that the kernel chose was taken off the socket */
 	struct table *table;   /* NULL: none, so far */
 	uint32_t number;       /* of the rule's entry in it */

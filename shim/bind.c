@@ -193,10 +193,7 @@ int bind_name_of(int fd, union name *name)
 {
 	socklen_t len = sizeof(*name);
 
-	if (real.getsockname(fd, &name->any, &len) < 0)
-		return -errno;
-	name_set_port(name, 0);
-	return 0;
+	return real.getsockname(fd, &name->any, &len) < 0 ? -errno : 0;
 }
 
 uint16_t bind_port_of(int fd)

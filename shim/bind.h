@@ -61,7 +61,7 @@ struct ip_addr name_address(const union name *name);
 /* The wildcard address of the socket's family, or `source` in it. Port 0. */
 void name_make(union name *name, bool ipv6, const struct ip_addr *source);
 
-/* The address that the socket is bound to (port 0 in *name, whatever it has). */
+/* The address and the port that the socket is bound to. 0 or -errno. */
 int bind_name_of(int fd, union name *name);
 
 /* Binds `name` exclusively: SO_REUSEADDR and SO_REUSEPORT, where the program has set them, are off for as long as

@@ -20,7 +20,7 @@
 #define SOCK_REMEMBERED (1 << 20)
 static _Atomic int highest; /* no entry above was ever written */
 
-#define PUT_OFF (int)((unsigned)SOCK_PUT_OFF_HI << 16 | SOCK_PUT_OFF_LO)
+#define BOUNDS(mark) (int)((unsigned)MARK_HI << 16 | (unsigned)(mark))
 
 /* An entry: 0 is "nothing known". */
 #define ENTRY_KNOWN (1u << 0)
@@ -127,7 +127,16 @@ static int option_of(int fd, int level, int option)
 	return real.getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
 }
 
-/* Fills in what somebody else may have done to the socket: bound an address alone; put a bind off. */
+void sock_mark(int fd, const struct sock *sock, enum sock_mark mark)
+{
+	int bounds = BOUNDS(mark), had = sock->early_only ? option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE) : 0;
+
+	if (had == 0 || had == BOUNDS(MARK_PUT_OFF) || had == BOUNDS(MARK_LENT))
+		real.setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &bounds, sizeof(bounds));
+}
+
+/* Fills in what somebody else may have done to the socket: bound an address alone; put a bind off, or carried it out. What
+ * was put off by this descriptor stays so while there is no port, marked or not. */
 static void ask_binding(int fd, struct sock *sock)
 {
 	union {
@@ -136,16 +145,21 @@ static void ask_binding(int fd, struct sock *sock)
 		struct sockaddr_in6 v6;
 	} name = { .v6 = { 0 } };
 	socklen_t len = sizeof(name);
-	bool six;
+	bool six, deferred = sock->state == SOCK_DEFERRED;
+	int bounds = option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE);
 
 	sock->no_port = option_of(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT) > 0;
 	sock->state = SOCK_UNBOUND;
 	sock->addressed = false;
-	if (real.getsockname(fd, &name.any, &len) < 0 || name.v4.sin_port != 0)
+	if (real.getsockname(fd, &name.any, &len) < 0)
 		return;
+	if (name.v4.sin_port != 0) {
+		sock->state = sock->stream && bounds == BOUNDS(MARK_LENT) ? SOCK_LENT : SOCK_UNBOUND;
+		return;
+	}
 	six = name.any.sa_family == AF_INET6;
 	sock->addressed = six ? !IN6_IS_ADDR_UNSPECIFIED(&name.v6.sin6_addr) : name.v4.sin_addr.s_addr != 0;
-	if (!sock->no_port && (sock->addressed || option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE) == PUT_OFF))
+	if (deferred || (!sock->no_port && (sock->addressed || bounds == BOUNDS(MARK_PUT_OFF))))
 		sock->state = SOCK_DEFERRED;
 }
 

@@ -73,10 +73,16 @@ uint16_t sock_put_off_port(int fd);
 /* Whether bounds for the local port that the kernel has of `fd` (IP_LOCAL_PORT_RANGE) are not the program's own. */
 bool sock_range_is_ours(int fd);
 
-/* The bounds, as IP_LOCAL_PORT_RANGE takes them, of a socket whose bind was put off. They exclude nothing (measured:
- * tests/platform/late_range.c), and tell every process that has the socket. */
-#define SOCK_PUT_OFF_LO 0
-#define SOCK_PUT_OFF_HI 65535
+/* Bounds, as IP_LOCAL_PORT_RANGE takes them, that mark a socket whose bind was put off, and one whose port is lent. They
+ * exclude nothing (measured: tests/platform/late_range.c), and tell every process that has the socket. */
+enum sock_mark {
+	MARK_PUT_OFF = 0, /* the lower bound */
+	MARK_LENT = 1,
+};
+#define MARK_HI 65535
+
+/* Sets one, but on a socket that has bounds of the program's own. errno may change. */
+void sock_mark(int fd, const struct sock *sock, enum sock_mark mark);
 
 void sock_remember(int fd, const struct sock *sock);
 void sock_forget(int fd);

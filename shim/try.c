@@ -28,6 +28,8 @@ int choose_local(struct attempt *a)
 	} else if (a->sock.addressed) {
 		int error = bind_name_of(a->act->fd, &a->local);
 
+		a->has_port = name_port(&a->local.any) != 0;
+		name_set_port(&a->local, 0);
 		if (error || !name_is_wildcard(&a->local) || source == &any)
 			return error;
 	}

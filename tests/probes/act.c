@@ -379,6 +379,8 @@ static int step_rare(const char *verb, int fd, long *result)
 		*result = close_in_vfork_child();
 	else if (strcmp(verb, "childunspec") == 0)
 		*result = disconnect_in_child(fd);
+	else if (strcmp(verb, "childname") == 0)
+		*result = name_in_child(fd);
 	else if (strcmp(verb, "sendmmsg2") == 0)
 		*result = step_send_two(fd);
 	else if (strcmp(verb, "title") == 0)

@@ -142,6 +142,19 @@ static int disconnect_in_child(int fd)
 	return pid < 0 || waitpid(pid, &status, 0) != pid || status ? -1 : 0;
 }
 
+/* Asks for its name in a child, which is shown a port. */
+static int name_in_child(int fd)
+{
+	struct sockaddr_in name = { .sin_port = 0 };
+	socklen_t len = sizeof(name);
+	pid_t pid = fork();
+	int status;
+
+	if (pid == 0)
+		_exit(getsockname(fd, (struct sockaddr *)&name, &len) < 0 || name.sin_port == 0);
+	return pid < 0 || waitpid(pid, &status, 0) != pid || status ? -1 : 0;
+}
+
 /* Two datagrams in one call, to two destinations. */
 static int send_two(int fd, const struct sockaddr_in *one, const struct sockaddr_in *two)
 {

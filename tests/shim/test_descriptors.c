@@ -166,3 +166,40 @@ Test(descriptors, arrives_with_its_bind_put_off)
 	run_steps(&run, "socket 0 tcp4", "set 0 noport 1", "bind 0 0.0.0.0 0", "pass 0 1", "name 1", NULL);
 	cr_assert_eq(port_of(&run, "name 1"), 0, "the program put it off itself");
 }
+
+/* Marks cannot be left on a socket that has bounds of the program's own; what is known here is not forgotten for that. */
+Test(descriptors, put_off_within_bounds_of_its_own)
+{
+	struct run run = { .policy = TO_RULE };
+
+	own();
+	run_steps(&run, "socket 0 tcp4", "set 0 range -1660642236", "bind 0 0.0.0.0 0", "dup 0 1", "bind 1 0.0.0.0 0", "name 0", "name 1",
+	          NULL);
+	cr_assert_str_eq(result_of(&run, "bind 1 0.0.0.0 0"), "-1 EINVAL", "%s", run.out);
+	cr_assert(port_of(&run, "name 0") >= 40000 && port_of(&run, "name 0") == port_of(&run, "name 1"), "%s", run.out);
+}
+
+/* The kernel's port, that was asked for by one descriptor of the socket, gives way when another one connects. */
+Test(descriptors, port_asked_for_through_another_copy)
+{
+	struct run run = { .policy = TO_RULE };
+
+	own();
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "dup 0 1", "name 0", "connect 1 127.0.0.1 5000", "name 1", NULL);
+	cr_assert_geq(port_of(&run, "name 0"), 40000, "%s", run.out);
+	port_is(&run, "name 1", 20000);
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "name 0", "pass 0 1", "connect 1 127.0.0.1 5000", "name 1", NULL);
+	cr_assert_geq(port_of(&run, "name 0"), 40000, "%s", run.out);
+	port_is(&run, "name 1", 20000);
+}
+
+/* Likewise by a child, which shares no memory with the one that connects. */
+Test(descriptors, port_asked_for_by_a_child)
+{
+	struct run run = { .policy = TO_RULE };
+
+	own();
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "childname 0", "connect 0 127.0.0.1 5000", "name 0", NULL);
+	cr_assert_str_eq(result_of(&run, "childname 0"), "0", "%s", run.out);
+	port_is(&run, "name 0", 20000);
+}
