@@ -20,9 +20,7 @@
 
 /* --- names --------------------------------------------------------------------------------------- */
 
-/* What cannot be an address of this process (the first and the last page, and the kernel's half of 64 bits); anything
- * else is read, as libc reads what it is given. */
-static bool no_pointer(const void *at)
+bool no_pointer(const void *at)
 {
 	uintptr_t address = (uintptr_t)at;
 

@@ -61,6 +61,10 @@ struct ip_addr name_address(const union name *name);
 /* The wildcard address of the socket's family, or `source` in it. Port 0. */
 void name_make(union name *name, bool ipv6, const struct ip_addr *source);
 
+/* What cannot be an address of this process (the first and the last page, and the kernel's half of 64 bits); anything
+ * else is read, as libc reads what it is given. */
+bool no_pointer(const void *at);
+
 /* The address and the port that the socket is bound to. 0 or -errno. */
 int bind_name_of(int fd, union name *name);
 

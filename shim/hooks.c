@@ -306,10 +306,16 @@ int hook_sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flag
 	return real.sendmmsg(fd, messages, count, flags);
 }
 
+/* How long a name may get; 0 where the kernel will refuse the call. */
+static socklen_t room_for_name(const socklen_t *len)
+{
+	return no_pointer(len) ? 0 : *len;
+}
+
 /* A reserved port that was put off is shown before the socket has it. */
 static int name_with_port(int fd, struct sockaddr *addr, socklen_t *len, uint16_t port)
 {
-	socklen_t room = len ? *len : 0;
+	socklen_t room = room_for_name(len);
 	int result = real.getsockname(fd, addr, len);
 
 	if (result == 0 && room >= sizeof(struct sockaddr_in) && name_is_inet(addr, *len) && name_port(addr) == 0)
@@ -323,7 +329,7 @@ int hook_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
 	uint16_t reserved = sock_put_off_port(fd);
 	/* A descriptor that came from elsewhere, or has a copy, may be of a socket whose bind was put off there. */
 	bool elsewhere = !sock_is_known(fd) || sock_is_copied(fd);
-	socklen_t room = elsewhere && len ? *len : 0;
+	socklen_t room = elsewhere ? room_for_name(len) : 0;
 	int result;
 
 	assign_deferred(fd);

@@ -381,6 +381,8 @@ static int step_rare(const char *verb, int fd, long *result)
 		*result = disconnect_in_child(fd);
 	else if (strcmp(verb, "childname") == 0)
 		*result = name_in_child(fd);
+	else if (strcmp(verb, "badname") == 0)
+		*result = name_badly(fd);
 	else if (strcmp(verb, "sendmmsg2") == 0)
 		*result = step_send_two(fd);
 	else if (strcmp(verb, "title") == 0)

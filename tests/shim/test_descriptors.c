@@ -203,3 +203,14 @@ Test(descriptors, port_asked_for_by_a_child)
 	cr_assert_str_eq(result_of(&run, "childname 0"), "0", "%s", run.out);
 	port_is(&run, "name 0", 20000);
 }
+
+/* A length that cannot be read is the kernel's to refuse, whatever is asked before. */
+Test(descriptors, name_of_no_length)
+{
+	struct run run = { .policy = TO_RULE };
+
+	own();
+	run_steps(&run, "rawsocket 0", "badname 0", "socket 1 udp4", "dup 1 2", "badname 2", NULL);
+	cr_assert_str_eq(result_of(&run, "badname 0"), "-1 EFAULT", "%s", run.out);
+	cr_assert_str_eq(result_of(&run, "badname 2"), "-1 EFAULT", "%s", run.out);
+}
