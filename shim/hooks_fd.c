@@ -34,11 +34,19 @@ int hook_setsockopt(int fd, int level, int option, const void *value, socklen_t 
 	return result;
 }
 
-/* Options that the library set on the program's socket are shown as the program left them. */
-static bool hides_option(int fd, int level, int option)
+/* Options that the library set on the program's socket are shown as the program left them. Marks are hidden on copies and
+ * on the connections that a listener accepts, too: those have them from it. */
+static bool hides_option(int fd, int level, int option, const void *value, socklen_t len)
 {
-	return (level == SOL_SOCKET && option == SO_REUSEADDR && sock_lets_share(fd)) ||
-	       (level == IPPROTO_IP && option == IP_LOCAL_PORT_RANGE && sock_range_is_ours(fd));
+	int bounds = 0;
+
+	if (level == SOL_SOCKET && option == SO_REUSEADDR)
+		return sock_lets_share(fd);
+	if (level != IPPROTO_IP || option != IP_LOCAL_PORT_RANGE)
+		return false;
+	if (len == sizeof(bounds))
+		memcpy(&bounds, value, sizeof(bounds));
+	return sock_range_is_ours(fd) || sock_is_mark(bounds);
 }
 
 int hook_getsockopt(int fd, int level, int option, void *value, socklen_t *len) EXPORT("getsockopt");
@@ -46,7 +54,7 @@ int hook_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
 	int result = real.getsockopt(fd, level, option, value, len);
 
-	if (result == 0 && hides_option(fd, level, option))
+	if (result == 0 && hides_option(fd, level, option, value, *len))
 		memset(value, 0, *len);
 	return result;
 }

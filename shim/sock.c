@@ -131,7 +131,7 @@ void sock_mark(int fd, const struct sock *sock, enum sock_mark mark)
 {
 	int bounds = BOUNDS(mark), had = sock->early_only ? option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE) : 0;
 
-	if (had == 0 || had == BOUNDS(MARK_PUT_OFF) || had == BOUNDS(MARK_LENT))
+	if (had == 0 || sock_is_mark(had))
 		real.setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &bounds, sizeof(bounds));
 }
 
@@ -242,6 +242,11 @@ uint16_t sock_put_off_port(int fd)
 	if (!sock_is_deferred(fd))
 		return 0;
 	return (uint16_t)(entry_of(fd) >> ENTRY_RESERVED_SHIFT & ENTRY_RESERVED_MASK);
+}
+
+bool sock_is_mark(int bounds)
+{
+	return bounds == BOUNDS(MARK_PUT_OFF) || bounds == BOUNDS(MARK_LENT);
 }
 
 bool sock_range_is_ours(int fd)

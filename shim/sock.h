@@ -81,6 +81,7 @@ enum sock_mark {
 };
 #define MARK_HI 65535
 
+bool sock_is_mark(int bounds);
 /* Sets one, but on a socket that has bounds of the program's own. errno may change. */
 void sock_mark(int fd, const struct sock *sock, enum sock_mark mark);
 

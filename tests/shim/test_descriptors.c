@@ -204,6 +204,19 @@ Test(descriptors, port_asked_for_by_a_child)
 	port_is(&run, "name 0", 20000);
 }
 
+/* Nor is a mark shown by a copy, or by a connection that the socket accepts. */
+Test(descriptors, marks_are_hidden)
+{
+	struct run run = { .policy = TO_RULE "[rule listeners]\ncall = listen\nports = 6000\n" };
+
+	own();
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "connect 0 127.0.0.1 5000", "dup 0 1", "get 1 range", "socket 2 tcp4",
+	          "bind 2 127.0.0.1 0", "listen 2", "socket 3 tcp4", "connect 3 127.0.0.1 6000", "accept 2 4", "get 4 range", NULL);
+	cr_assert_str_eq(result_of(&run, "connect 3 127.0.0.1 6000"), "0", "%s", run.out);
+	cr_assert_str_eq(result_of(&run, "get 1 range"), "0", "%s", run.out);
+	cr_assert_str_eq(result_of(&run, "get 4 range"), "0", "%s", run.out);
+}
+
 /* A length that cannot be read is the kernel's to refuse, whatever is asked before. */
 Test(descriptors, name_of_no_length)
 {
