@@ -16,6 +16,9 @@
 /* In ns. No system call where the kernel lends its clock. Async-signal-safe; errno may change. */
 uint64_t clock_read(clockid_t clock);
 
+/* The kernel's function in that vDSO (NULL: none), or NULL. */
+void *clock_find(const void *vdso);
+
 static inline uint64_t clock_now(void)
 {
 	return clock_read(CLOCK_MONOTONIC);
