@@ -135,8 +135,8 @@ void sock_mark(int fd, const struct sock *sock, enum sock_mark mark)
 		real.setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &bounds, sizeof(bounds));
 }
 
-/* Fills in what somebody else may have done to the socket: bound an address alone; put a bind off, or carried it out. What
- * was put off by this descriptor stays so while there is no port, marked or not. */
+/* Fills in what somebody else may have done to the socket: bound an address alone; put a bind off, or carried it out; made
+ * it one of IPv4. What was put off by this descriptor stays so while there is no port, marked or not. */
 static void ask_binding(int fd, struct sock *sock)
 {
 	union {
@@ -145,7 +145,7 @@ static void ask_binding(int fd, struct sock *sock)
 		struct sockaddr_in6 v6;
 	} name = { .v6 = { 0 } };
 	socklen_t len = sizeof(name);
-	bool six, deferred = sock->state == SOCK_DEFERRED;
+	bool deferred = sock->state == SOCK_DEFERRED;
 	int bounds = option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE);
 
 	sock->no_port = option_of(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT) > 0;
@@ -153,12 +153,12 @@ static void ask_binding(int fd, struct sock *sock)
 	sock->addressed = false;
 	if (real.getsockname(fd, &name.any, &len) < 0)
 		return;
+	sock->ipv6 = name.any.sa_family == AF_INET6;
 	if (name.v4.sin_port != 0) {
 		sock->state = sock->stream && bounds == BOUNDS(MARK_LENT) ? SOCK_LENT : SOCK_UNBOUND;
 		return;
 	}
-	six = name.any.sa_family == AF_INET6;
-	sock->addressed = six ? !IN6_IS_ADDR_UNSPECIFIED(&name.v6.sin6_addr) : name.v4.sin_addr.s_addr != 0;
+	sock->addressed = sock->ipv6 ? !IN6_IS_ADDR_UNSPECIFIED(&name.v6.sin6_addr) : name.v4.sin_addr.s_addr != 0;
 	if (deferred || (!sock->no_port && (sock->addressed || bounds == BOUNDS(MARK_PUT_OFF))))
 		sock->state = SOCK_DEFERRED;
 }

@@ -227,3 +227,23 @@ Test(descriptors, name_of_no_length)
 	cr_assert_str_eq(result_of(&run, "badname 0"), "-1 EFAULT", "%s", run.out);
 	cr_assert_str_eq(result_of(&run, "badname 2"), "-1 EFAULT", "%s", run.out);
 }
+
+/* A socket of IPv6 that was made one of IPv4 (IPV6_ADDRFORM) by one descriptor is that by the other as well. */
+static void made_ipv4_through_another_copy(const char *kind, int port)
+{
+	char socket[32];
+	struct run run = { .policy = TCP_AND_UDP };
+
+	snprintf(socket, sizeof(socket), "socket 0 %s", kind);
+	run_steps(&run, socket, "connect 0 ::ffff:127.0.0.1 5000", "dup 0 1", "addrform 0", "childunspec 0", "connect 1 127.0.0.1 5000",
+	          "name 1", NULL);
+	cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 5000"), "0", "%s: %s", kind, run.out);
+	port_is(&run, "name 1", port);
+}
+
+Test(descriptors, family_of_a_copy)
+{
+	own();
+	made_ipv4_through_another_copy("tcp6", 20000);
+	made_ipv4_through_another_copy("udp6", 21000);
+}
