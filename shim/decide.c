@@ -86,7 +86,6 @@ static enum todo consult(struct attempt *a, const struct session *session)
 {
 	struct identity_store store = { .mapped = 0 };
 	const struct act *act = a->act;
-	const struct rule *waiting;
 
 	if (is_bind(act) && act->finish && a->sock.state == SOCK_DEFERRED)
 		return TODO_BOUND_ALREADY;
@@ -103,16 +102,15 @@ static enum todo consult(struct attempt *a, const struct session *session)
 	}
 	if (is_bind(act) && name_port(act->addr) == 0)
 		a->waiting = view_waits_for_destination(&session->view, &a->question);
-	waiting = a->waiting;
 	if (session->view.asks_identity)
 		identity_done(&store);
 	a->question.identity = NULL;
 	if (is_bind(act) && act->may_defer && name_port(act->addr) == 0 && a->sock.state == SOCK_UNBOUND &&
-	    ((a->sock.no_port && !act->reserved) || waiting))
+	    ((a->sock.no_port && !act->reserved) || a->waiting))
 		return TODO_DEFER;
 	/* A datagram socket whose port is shown cannot have another later: it gets one of the rule that it waited for. */
-	if (!a->rule && !act->finish && !a->sock.stream && waiting && waiting->action == ACTION_ASSIGN)
-		a->rule = waiting;
+	if (!a->rule && !act->finish && !a->sock.stream && a->waiting && a->waiting->action == ACTION_ASSIGN)
+		a->rule = a->waiting;
 	return decide_rule(a);
 }
 
