@@ -1,0 +1,25 @@
+/* filter.h - the seccomp filter that tells the supervisor of the calls that matter and of no others. */
+#ifndef PORTSHIM_TOOLS_SUPERVISE_FILTER_H
+#define PORTSHIM_TOOLS_SUPERVISE_FILTER_H
+
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tools/supervise/syscalls.h"
+
+#define FILTER_ROOM 256
+
+/* Which calls are notified: one of them for each kind of enum notified. */
+struct filter_wants {
+	bool kind[NOTIFIED_KINDS];
+};
+
+/* Writes the program, for all tables. The number of its instructions. */
+size_t filter_make(struct sock_filter program[FILTER_ROOM], const struct filter_wants *wants);
+
+/* Installs it for this process and its children: *listener is where the notifications arrive. 0 or -errno: -EBUSY: somebody
+ * supervises this process already; -EINVAL, -ENOSYS: the kernel cannot. Sets no_new_privs where that is needed. */
+int filter_install(const struct filter_wants *wants, int *listener);
+
+#endif
