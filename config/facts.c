@@ -3,9 +3,11 @@
 #include "facts.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "locate.h"
@@ -286,37 +288,77 @@ void facts_read(struct facts *facts, struct arena *arena)
 		facts->environment = "\0"; /* the user's, and no ground for a decision */
 }
 
-/* AT_SECURE in the vector that the kernel gave it. */
-static bool was_secure(struct arena *arena, uint32_t pid)
+/* The vector that the kernel gave it (getauxval(3)): of numbers as wide as its pointers. */
+struct vector {
+	const char *at;
+	size_t length, width;
+};
+
+static uint64_t vector_number(const struct vector *vector, size_t offset)
+{
+	uint64_t wide = 0;
+	uint32_t narrow = 0;
+
+	if (vector->width == sizeof(wide))
+		memcpy(&wide, vector->at + offset, sizeof(wide));
+	else
+		memcpy(&narrow, vector->at + offset, sizeof(narrow));
+	return vector->width == sizeof(wide) ? wide : narrow;
+}
+
+/* Keys are small numbers: one that is not is a key and a value of half the width. */
+static void vector_read(struct vector *vector, struct arena *arena, uint32_t pid)
 {
 	char name[NAME_ROOM];
-	size_t length = 0;
 	int error;
-	const char *vector = locate_read(arena, proc_name(name, pid, "auxv"), &length, &error);
-	unsigned long item[2];
 
-	for (size_t at = 0; vector && at + sizeof(item) <= length; at += sizeof(item)) {
-		memcpy(item, vector + at, sizeof(item));
-		if (item[0] == AT_SECURE)
-			return item[1] != 0;
-	}
-	return false;
+	*vector = (struct vector){ .width = sizeof(uint64_t) };
+	vector->at = locate_read(arena, proc_name(name, pid, "auxv"), &vector->length, &error);
+	if (!vector->at)
+		vector->length = 0;
+	else if (vector->length >= vector->width && vector_number(vector, 0) > UINT32_MAX)
+		vector->width = sizeof(uint32_t);
+}
+
+static uint64_t vector_find(const struct vector *vector, uint64_t key)
+{
+	for (size_t at = 0; at + 2 * vector->width <= vector->length; at += 2 * vector->width)
+		if (vector_number(vector, at) == key)
+			return vector_number(vector, at + vector->width);
+	return 0;
+}
+
+/* What exec was given, from its memory; NULL where that cannot be had. */
+static const char *read_started_as(struct arena *arena, uint32_t pid, uint64_t address)
+{
+	char name[NAME_ROOM], *words = address ? arena_alloc(arena, PATH_ROOM) : NULL;
+	int fd = words ? (int)syscall(SYS_openat, AT_FDCWD, proc_name(name, pid, "mem"), O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t length = fd < 0 ? -1 : pread(fd, words, PATH_ROOM - 1, (off_t)address);
+
+	if (fd >= 0)
+		syscall(SYS_close, fd);
+	return length > 0 && words[0] ? words : NULL;
 }
 
 int facts_of(struct facts *facts, struct arena *arena, uint32_t pid)
 {
 	char name[NAME_ROOM];
+	struct vector vector;
 	size_t length;
 	int error = 0;
-	const char *started_as = locate_read(arena, proc_name(name, pid, "cmdline"), &length, &error);
+	const char *first = locate_read(arena, proc_name(name, pid, "cmdline"), &length, &error);
 
-	*facts = (struct facts){ .started_as = started_as, .environment = "\0", .cgroup = "\0" };
-	if (!started_as || !locate_read(arena, proc_name(name, pid, "environ"), &length, &error))
+	*facts = (struct facts){ .environment = "\0", .cgroup = "\0" };
+	if (!first || !locate_read(arena, proc_name(name, pid, "environ"), &length, &error))
 		return error;
+	vector_read(&vector, arena, pid);
+	facts->started_as = read_started_as(arena, pid, vector_find(&vector, AT_EXECFN));
+	if (!facts->started_as)
+		facts->started_as = first;
 	facts->executable = read_executable(arena, pid);
 	facts->command = read_strings(arena, proc_name(name, pid, "cmdline"), ' ');
 	facts->cgroup = read_cgroup(arena, pid);
-	facts->secure = was_secure(arena, pid);
+	facts->secure = vector_find(&vector, AT_SECURE) != 0;
 	if (!facts->secure)
 		facts->environment = read_strings(arena, proc_name(name, pid, "environ"), '\0');
 	return facts->command && facts->environment ? 0 : -ENOMEM;

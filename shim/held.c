@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "caller.h"
+
 #define HELD_DESCRIPTORS 65536 /* ports of sockets above come back by sweeps alone */
 #define CELL_MASK UINT64_C(0xffffffff)
 
@@ -11,6 +13,8 @@ static word64 held[HELD_DESCRIPTORS];
 
 word64 *held_note(int fd)
 {
+	if (caller)
+		return &caller->note;
 	return fd >= 0 && fd < HELD_DESCRIPTORS ? &held[fd] : NULL;
 }
 

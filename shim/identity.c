@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "caller.h"
+
 static const gid_t *more_groups(struct identity_store *store, int *n)
 {
 	size_t size = (size_t)*n * sizeof(gid_t);
@@ -19,11 +21,10 @@ static const gid_t *more_groups(struct identity_store *store, int *n)
 	return groups;
 }
 
-void identity_ask(struct identity_store *store)
+static void ask_self(struct identity_store *store)
 {
 	int n = getgroups(0, NULL);
 
-	store->mapped = 0;
 	store->identity.user = geteuid();
 	store->identity.group = getegid();
 	store->identity.groups = store->groups;
@@ -32,6 +33,15 @@ void identity_ask(struct identity_store *store)
 	else if (n > 0)
 		n = getgroups(IDENTITY_ROOM, store->groups);
 	store->identity.n_groups = n > 0 ? (size_t)n : 0;
+}
+
+void identity_ask(struct identity_store *store)
+{
+	store->mapped = 0;
+	if (caller)
+		caller->identify(caller, store);
+	else
+		ask_self(store);
 }
 
 void identity_done(struct identity_store *store)

@@ -12,7 +12,7 @@ struct identity_store {
 	size_t mapped; /* bytes; 0: `groups` holds them */
 };
 
-/* Asks the kernel: three system calls. Async-signal-safe. */
+/* Asks the kernel: three system calls. Async-signal-safe. (Or `caller`, see caller.h.) */
 void identity_ask(struct identity_store *store);
 void identity_done(struct identity_store *store);
 

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "kernel.h"
 #include "real.h"
 
@@ -69,9 +70,9 @@ void log_begin(struct text *text)
 {
 	text_clear(text);
 	text_add(text, "portshim: ");
-	text_add(text, program_invocation_short_name);
+	text_add(text, caller ? caller->name : program_invocation_short_name);
 	text_add(text, "[");
-	text_add_number(text, (uint64_t)getpid());
+	text_add_number(text, (uint64_t)(caller ? caller->pid : getpid()));
 	text_add(text, "]: ");
 }
 

@@ -11,6 +11,7 @@
 #include "config/arena.h"
 #include "config/locate.h"
 #include "config/text.h"
+#include "caller.h"
 #include "kernel.h"
 #include "own_page.h"
 
@@ -108,23 +109,23 @@ static uint32_t number_of(struct table *table, uint32_t inode)
 	return 0;
 }
 
-static uint64_t ask_self(struct table *table)
+uint64_t owner_of(struct table *table, uint32_t pid)
 {
-	uint32_t pid = (uint32_t)getpid(), start = 0, name = number_of(table, own_namespace());
+	uint32_t start = 0, name = number_of(table, own_namespace());
 
-	if (name && !start_of(0, &start))
+	if (name && !start_of(pid, &start))
 		name = 0; /* nobody can compare */
-	return (uint64_t)start << START_SHIFT | (uint64_t)name << PID_BITS | pid;
+	return (uint64_t)start << START_SHIFT | (uint64_t)name << PID_BITS | (pid ? pid : (uint32_t)getpid());
 }
 
 uint64_t owner_self(struct table *table)
 {
-	struct self *page = self_page();
-	uint64_t owner = page ? atomic_load_explicit(&page->owner, memory_order_relaxed) : 0;
+	struct self *page = caller ? NULL : self_page();
+	uint64_t owner = caller ? caller->owner : page ? atomic_load_explicit(&page->owner, memory_order_relaxed) : 0;
 
 	if (owner)
 		return owner;
-	owner = ask_self(table);
+	owner = owner_of(table, 0);
 	if (page)
 		atomic_store_explicit(&page->owner, owner, memory_order_relaxed);
 	return owner;
@@ -132,7 +133,7 @@ uint64_t owner_self(struct table *table)
 
 bool owner_is_new(void)
 {
-	struct self *page = self_page();
+	struct self *page = caller ? NULL : self_page();
 
 	return page && !atomic_load_explicit(&page->known, memory_order_relaxed) && !atomic_exchange(&page->known, 1);
 }

@@ -17,6 +17,9 @@ enum owner_life { OWNER_ALIVE, OWNER_DEAD, OWNER_UNKNOWN };
 /* This process. Asked of the kernel once, and again in a child of fork(). Async-signal-safe; errno may change. */
 uint64_t owner_self(struct table *table);
 
+/* Another process, for which a supervisor makes claims. */
+uint64_t owner_of(struct table *table, uint32_t pid);
+
 /* True once in each process, for whoever comes first: a child of fork() or clone() is another. */
 bool owner_is_new(void);
 

@@ -74,9 +74,21 @@ struct real real = {
 #include "hooks.def"
 };
 
+static atomic_flag resolving = ATOMIC_FLAG_INIT;
+
+void real_stay_raw(void)
+{
+	static const struct real unresolved = {
+#define HOOK(result, name, parameters, arguments, raw) .name = first_##name,
+#include "hooks.def"
+	};
+
+	atomic_flag_test_and_set(&resolving);
+	real = unresolved;
+}
+
 void real_resolve(void)
 {
-	static atomic_flag resolving = ATOMIC_FLAG_INIT;
 	int saved = errno;
 
 	if (atomic_flag_test_and_set(&resolving))

@@ -26,4 +26,8 @@ bool real_has_libtirpc(void);
 /* Finds the next definitions (dlsym, RTLD_NEXT). Called from the constructor; may be called again. */
 void real_resolve(void);
 
+/* For the supervisor: from here on each is the system call itself, whatever libraries there are (this one may be among
+ * them, by /etc/ld.so.preload). */
+void real_stay_raw(void);
+
 #endif

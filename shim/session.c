@@ -8,6 +8,7 @@
 
 #include "config/locate.h"
 #include "config/world.h"
+#include "caller.h"
 #include "kernel.h"
 #include "log.h"
 #include "random.h"
@@ -113,20 +114,20 @@ static bool read_words(struct making *making)
 	return false;
 }
 
-/* From words to rules that concern this process, by what the kernel's range is now. */
-static bool compile(struct session *session, struct findings *findings)
+/* From words to a policy, by what the kernel's range is now. */
+static bool read_policy(struct session *session, struct findings *findings)
 {
 	struct policy_world world;
-	bool read;
 
 	world_read(&world, kernel_known()->ephemeral, &session->arena);
-	read = session->ports ?
+	return session->ports ?
 		policy_from_ports(&session->policy, session->ports, &world, hear, findings) :
 		policy_read(&session->policy, session->text, session->text_length, &world, hear, findings);
+}
 
-	if (!read)
-		return false;
-	facts_read(&session->facts, &session->arena);
+/* From the policy to the rules that concern the process of these facts. */
+static bool narrow(struct session *session, struct findings *findings)
+{
 	session->program = siphash((const uint64_t[2]){ 0, 0 }, session->facts.executable,
 	                           strlen(session->facts.executable));
 	if (!view_make(&session->view, &session->policy, &session->facts)) {
@@ -141,6 +142,14 @@ static bool compile(struct session *session, struct findings *findings)
 			session->denies = true;
 	}
 	return true;
+}
+
+static bool compile(struct session *session, struct findings *findings)
+{
+	if (!read_policy(session, findings))
+		return false;
+	facts_read(&session->facts, &session->arena);
+	return narrow(session, findings);
 }
 
 static void drop(struct session *session)
@@ -225,8 +234,36 @@ static const struct session *remake(const struct session *old)
 	return published;
 }
 
+struct session *session_for(const struct session_words *words, uint32_t pid, int *error)
+{
+	struct making *making = making_new();
+	struct session *session = making ? &making->session : NULL;
+
+	*error = -ENOMEM;
+	if (!session)
+		return NULL;
+	making->findings.origin = words->origin;
+	session->text = words->text;
+	session->text_length = words->length;
+	session->ports = words->ports;
+	*error = read_policy(session, &making->findings) ? facts_of(&session->facts, &session->arena, pid) : -EPROTO;
+	if (!*error && !narrow(session, &making->findings))
+		*error = -ENOMEM;
+	if (!*error)
+		return session;
+	drop(session);
+	return NULL;
+}
+
+void session_end(struct session *session)
+{
+	drop(session);
+}
+
 const struct session *session_made(void)
 {
+	if (caller)
+		return caller->session;
 	return atomic_load_explicit(&current, memory_order_acquire);
 }
 
@@ -254,7 +291,7 @@ const struct session *session_renewed(const struct session *session, const struc
 	now = kernel_now()->ephemeral;
 	if (now.lo > now.hi || (now.lo == then.lo && now.hi == then.hi))
 		return session;
-	return remake(session);
+	return caller ? caller->renew(caller) : remake(session);
 }
 
 void session_start(bool leave_all)

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "config/policy.h"
+#include "caller.h"
 #include "held.h"
 #include "real.h"
 
@@ -48,12 +49,16 @@ static bool remembered(int fd)
 
 static uint32_t entry_of(int fd)
 {
+	if (caller)
+		return caller->entry;
 	return remembered(fd) ? atomic_load_explicit(&memory[fd], memory_order_relaxed) : 0;
 }
 
 static void entry_write(int fd, uint32_t entry)
 {
-	if (!remembered(fd))
+	if (caller)
+		caller->entry = entry;
+	if (caller || !remembered(fd))
 		return;
 	if (fd > atomic_load_explicit(&highest, memory_order_relaxed))
 		atomic_store_explicit(&highest, fd, memory_order_relaxed);
@@ -127,6 +132,14 @@ static int option_of(int fd, int level, int option)
 	return real.getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
 }
 
+/* Bounds of the program's own. */
+static bool has_bounds(int fd)
+{
+	int bounds = option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE);
+
+	return bounds != 0 && bounds != -1 && !sock_is_mark(bounds);
+}
+
 void sock_mark(int fd, const struct sock *sock, enum sock_mark mark)
 {
 	int bounds = BOUNDS(mark), had = sock->early_only ? option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE) : 0;
@@ -173,7 +186,9 @@ static void ask(int fd, struct sock *sock)
 	if (!sock->protocol)
 		return;
 	sock->reuse = true;
-	sock->early_only = true;
+	/* In the supervisor all sockets come from elsewhere, and it knows from where. */
+	sock->early_only = !caller || caller->elsewhere || has_bounds(fd);
+	sock->copied = caller != NULL;
 	ask_binding(fd, sock);
 }
 

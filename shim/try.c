@@ -54,7 +54,7 @@ static bool meets_itself(struct attempt *a, const struct candidate *c)
 static bool can_share(const struct attempt *a)
 {
 	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT && a->question.has_destination &&
-	       a->rule->share != SHARE_NEVER;
+	       a->rule->share != SHARE_NEVER && !a->act->unseen;
 }
 
 /* A port taken late is shared; `share = never` has it bound. */

@@ -11,6 +11,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "caller.h"
 #include "clock.h"
 #include "kernel.h"
 #include "real.h"
@@ -56,7 +57,7 @@ void wait_hold(struct wait *wait)
 	int saved = errno;
 
 	/* A sandbox may end who asks for what is held back. */
-	if (!wait->holds && kernel_may_be_asked())
+	if (!caller && !wait->holds && kernel_may_be_asked())
 		wait->holds = syscall(SYS_rt_sigprocmask, SIG_BLOCK, &held, &wait->before, sizeof(held)) == 0;
 	errno = saved;
 }
@@ -125,5 +126,7 @@ int wait_a_little(struct wait *wait)
 	end_if_cancelled(wait);
 	error = clock_sleep(pause, wait->holds ? &wait->before : NULL, sizeof(wait->before));
 	end_if_cancelled(wait);
+	if (!error && caller && caller->is_interrupted(caller))
+		error = -EINTR;
 	return error;
 }
