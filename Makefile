@@ -69,7 +69,7 @@ $(BUILD)/engine.a: $(CONFIG_OBJECTS) $(filter-out $(HOOK_OBJECTS),$(SHIM_OBJECTS
 	$(call say,AR,$@)$(RM) $@ && $(AR) qcs $@ $^
 
 $(BUILD)/portshim: $(TOOL_OBJECTS) $(BUILD)/engine.a
-	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie -o $@ $(TOOL_OBJECTS) $(BUILD)/engine.a $(PKG_LIBS) -ldl
+	$(call say,LINK,$@)$(CC) $(CFLAGS) $(LDFLAGS) -pie -o $@ $(TOOL_OBJECTS) $(BUILD)/engine.a $(PKG_LIBS) -ldl -pthread
 
 # The names that the library exports are those of the table of hooks, and no others.
 $(BUILD)/exports.map: shim/exports.map.in shim/hooks.def

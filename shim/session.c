@@ -234,19 +234,21 @@ static const struct session *remake(const struct session *old)
 	return published;
 }
 
-struct session *session_for(const struct session_words *words, uint32_t pid, int *error)
+struct session *session_for(uint32_t pid, int *error)
 {
+	const struct session *own = atomic_load_explicit(&current, memory_order_acquire);
 	struct making *making = making_new();
 	struct session *session = making ? &making->session : NULL;
 
-	*error = -ENOMEM;
-	if (!session)
+	*error = making ? -EPROTO : -ENOMEM;
+	if (!own || !session)
 		return NULL;
-	making->findings.origin = words->origin;
-	session->text = words->text;
-	session->text_length = words->length;
-	session->ports = words->ports;
-	*error = read_policy(session, &making->findings) ? facts_of(&session->facts, &session->arena, pid) : -EPROTO;
+	making->findings.origin = "policy";
+	session->text = own->text;
+	session->text_length = own->text_length;
+	session->ports = own->ports;
+	if (session->text || session->ports)
+		*error = read_policy(session, &making->findings) ? facts_of(&session->facts, &session->arena, pid) : -EPROTO;
 	if (!*error && !narrow(session, &making->findings))
 		*error = -ENOMEM;
 	if (!*error)
@@ -291,7 +293,9 @@ const struct session *session_renewed(const struct session *session, const struc
 	now = kernel_now()->ephemeral;
 	if (now.lo > now.hi || (now.lo == then.lo && now.hi == then.hi))
 		return session;
-	return caller ? caller->renew(caller) : remake(session);
+	if (caller)
+		caller->session = caller->renew(caller);
+	return caller ? caller->session : remake(session);
 }
 
 void session_start(bool leave_all)

@@ -43,17 +43,9 @@ void session_prepare(void);
  * caller looks again. */
 const struct session *session_renewed(const struct session *session, const struct rule *rule);
 
-/* The policy's words as somebody else has read them: `text` of a file, or `ports`, which stands for one. They must stay. */
-struct session_words {
-	const char *origin; /* the file's path, or "PORTSHIM_PORTS" */
-	const char *text;
-	size_t length;
-	const char *ports;  /* NULL: text counts */
-};
-
-/* A session for another process (caller.h), and its end. NULL with -errno in *error: what facts_of() says; -ENOMEM; -EPROTO:
- * the policy is broken in the kernel's present range. */
-struct session *session_for(const struct session_words *words, uint32_t pid, int *error);
+/* A session by the policy of this one for another process (caller.h), and its end. NULL with -errno in *error: what facts_of()
+ * says; -ENOMEM; -EPROTO: there is no policy here, or it is broken in the kernel's present range. */
+struct session *session_for(uint32_t pid, int *error);
 void session_end(struct session *session);
 
 /* Called from the constructor: PORTSHIM_DISABLE=1 is looked at once, before anything else. `leave_all`: the library is off

@@ -26,23 +26,28 @@ struct call_table {
 	uint32_t machine;     /* AUDIT_ARCH_... of <linux/audit.h>, as in struct seccomp_data */
 	uint32_t bit;         /* set in each of its numbers (x32), else 0 */
 	bool is_32_bit;       /* its messages (struct msghdr, iovec, mmsghdr) have pointers and lengths of 4 bytes */
+	bool low_halves;      /* the kernel takes 4 bytes of each argument; what stands above them means nothing */
 	int number[NOTIFIED_KINDS]; /* without the bit; -1: it has no such call */
 	int socketcall;       /* socketcall(2), by which the same can be asked for; -1: none */
 };
 
-/* Those of the machine that portshim is built for. The first is its own. */
+/* Those of every program that a kernel which runs this one may run. The first is its own. */
 extern const struct call_table call_tables[];
 extern const size_t call_tables_count;
 
+/* What socketcall(2) calls it, in its first argument: SYS_CONNECT... of <linux/net.h>; 0: not to be had by it. */
+extern const unsigned char socketcall_kinds[NOTIFIED_KINDS];
+
 /* A call as a notification tells of it. */
-struct call {
+struct notified_call {
 	const struct call_table *table;
 	enum notified kind;
 	bool in_memory;   /* of socketcall(2): the arguments are in the caller's memory at args[1], 4 bytes each */
-	uint64_t args[6]; /* else they are here */
+	uint64_t args[6]; /* else they are here; as wide as the kernel takes them */
 };
 
-/* Reads struct seccomp_data's fields. kind NOTIFIED_NOTHING where it is none of ours. */
-void call_read(struct call *call, uint32_t machine, int number, const uint64_t args[6]);
+/* Reads struct seccomp_data's fields. kind NOTIFIED_NOTHING where it is none of ours: sendto() without an address is none, but
+ * by socketcall(2), where only the caller's memory tells. table NULL where the machine is none of call_tables. */
+void call_read(struct notified_call *call, uint32_t machine, int number, const uint64_t args[6]);
 
 #endif

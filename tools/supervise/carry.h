@@ -1,0 +1,34 @@
+/* carry.h - one notified call: read, decided by the engine, carried out on a copy of its socket.
+ *
+ * Theory of operation. What the caller's memory holds is read once; then the kernel is asked whether the call still waits
+ * (its thread may have ended, and its number be another's); from there on nothing of the caller's is looked at again. The
+ * call is not let go on where it could then do something else than what was decided: a program's other thread may
+ * write another address in the meantime, or put another socket in the descriptor's place.
+ *
+ *  connect   of TCP is begun here, without waiting. If the program's socket is a blocking one and the connection not there
+ *            yet, the program's own connect() goes on: the kernel makes it wait for the connection that is under way, as
+ *            long as the program's timeout says, and interruptible as ever; whatever address it finds now is not looked at.
+ *            Everything else has its result from here.
+ *  bind, listen   are made here.
+ *  send      binds the socket here and goes on: the port is decided, wherever the message now goes.
+ *
+ * What fails here fails with the errno that the kernel gave to us. Calls on other sockets (AF_UNIX, ...) go on as they came.
+ *
+ * Not covered: a program that puts a socket of the Internet in the place of another kind between decision and call. */
+#ifndef PORTSHIM_TOOLS_SUPERVISE_CARRY_H
+#define PORTSHIM_TOOLS_SUPERVISE_CARRY_H
+
+#include <linux/seccomp.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct verdict {
+	bool go_on;     /* the call is the kernel's; else its result is: */
+	int64_t value;
+	int error;      /* 0 or -errno */
+};
+
+/* Decides and carries out a call. `listener` is asked whether it still waits. */
+void carry(int listener, const struct seccomp_notif *notification, struct verdict *verdict);
+
+#endif

@@ -1,0 +1,463 @@
+/* client.c - what is kept of the threads and programs that make calls. */
+#define _GNU_SOURCE
+#include "tools/supervise/client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/identity.h"
+#include "shim/owner.h"
+#include "shim/session.h"
+#include "shim/table.h"
+#include "tools/supervise/status.h"
+
+#ifndef PIDFD_THREAD
+#define PIDFD_THREAD O_EXCL /* Linux 6.9 */
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
+#define KEPT 256       /* threads that are remembered while they make no call */
+#define BUCKETS 256
+#define NAME_SIZE 16   /* TASK_COMM_LEN */
+
+/* A session that was replaced: calls under way may still look at it. */
+struct former {
+	struct former *next;
+	struct session *session;
+};
+
+/* What a process is running: the same for all its threads. */
+struct program {
+	unsigned int users;
+	uint32_t pid;
+	int mem;                 /* /proc/PID/mem */
+	struct session *session;
+	struct former *former;
+	uint64_t owner;
+	char name[NAME_SIZE];
+	bool is_over;            /* it has become another program */
+};
+
+struct client {
+	struct client *next;         /* in its bucket */
+	uint32_t tid;
+	unsigned int users;          /* calls under way */
+	int pidfd;
+	bool by_process;             /* the pidfd is that of its process */
+	struct program *program;
+	uint64_t heard;              /* when last: a counter */
+	bool forgotten;              /* in no bucket any more */
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct client *buckets[BUCKETS];
+static unsigned int kept;
+static uint64_t calls;
+
+/* --- programs ------------------------------------------------------------------------------------------- */
+
+static void program_free(struct program *program)
+{
+	struct former *former;
+
+	if (program->mem >= 0)
+		close(program->mem);
+	if (program->session)
+		session_end(program->session);
+	while ((former = program->former)) {
+		program->former = former->next;
+		session_end(former->session);
+		free(former);
+	}
+	free(program);
+}
+
+static void program_put(struct program *program)
+{
+	if (program && --program->users == 0)
+		program_free(program);
+}
+
+static int mem_open(uint32_t pid)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%u/mem", pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static void name_copy(char name[NAME_SIZE], const char *words)
+{
+	size_t length = strcspn(words += strspn(words, "\t "), "\n");
+
+	snprintf(name, NAME_SIZE, "%.*s", (int)length, words);
+}
+
+static struct program *program_new(uint32_t pid, const struct status *status, int *error)
+{
+	struct program *program = calloc(1, sizeof(*program));
+	struct table *table = table_made();
+
+	*error = -ENOMEM;
+	if (!program)
+		return NULL;
+	program->users = 1;
+	program->pid = pid;
+	program->mem = mem_open(pid); /* before the facts: if it becomes another program meanwhile, that is noticed */
+	*error = program->mem < 0 ? program->mem : 0;
+	if (!*error)
+		program->session = session_for(pid, error);
+	if (*error) {
+		program_free(program);
+		return NULL;
+	}
+	program->owner = table ? owner_of(table, pid) : 0;
+	name_copy(program->name, status_words(status, "Name"));
+	return program;
+}
+
+/* --- threads --------------------------------------------------------------------------------------------- */
+
+static void client_free(struct client *client)
+{
+	if (client->pidfd >= 0)
+		close(client->pidfd);
+	program_put(client->program);
+	free(client);
+}
+
+static struct client **bucket_of(uint32_t tid)
+{
+	return &buckets[tid % BUCKETS];
+}
+
+static struct client *find(uint32_t tid)
+{
+	for (struct client *client = *bucket_of(tid); client; client = client->next)
+		if (client->tid == tid)
+			return client;
+	return NULL;
+}
+
+static void take_out(struct client *client)
+{
+	struct client **at = bucket_of(client->tid);
+
+	while (*at != client)
+		at = &(*at)->next;
+	*at = client->next;
+	client->forgotten = true;
+	kept--;
+}
+
+static void make_room(void)
+{
+	struct client *oldest = NULL;
+
+	for (unsigned int i = 0; kept >= KEPT && i < BUCKETS; i++)
+		for (struct client *client = buckets[i]; client; client = client->next)
+			if (client->users == 0 && (!oldest || client->heard < oldest->heard))
+				oldest = client;
+	if (oldest) {
+		take_out(oldest);
+		client_free(oldest);
+	}
+}
+
+/* A byte of what it had when this was opened. Nothing can be read of a memory that nobody has any more. */
+static bool is_same_program(const struct program *program)
+{
+	char byte;
+
+	return pread(program->mem, &byte, 1, 0) != 0;
+}
+
+/* The program of another thread of the process, if it still runs that. */
+static struct program *program_find(uint32_t pid)
+{
+	for (unsigned int i = 0; i < BUCKETS; i++)
+		for (struct client *client = buckets[i]; client; client = client->next)
+			if (client->program->pid == pid && !client->program->is_over)
+				return is_same_program(client->program) ? client->program : NULL;
+	return NULL;
+}
+
+static struct program *program_get(uint32_t pid, const struct status *status, int *error)
+{
+	struct program *program;
+
+	pthread_mutex_lock(&lock);
+	program = program_find(pid);
+	if (program)
+		program->users++;
+	pthread_mutex_unlock(&lock);
+	return program ? program : program_new(pid, status, error);
+}
+
+/* A thread's own pidfd (Linux 6.9), or that of its process, whose descriptors it usually has. */
+static int pidfd_open_for(struct client *client, uint32_t pid)
+{
+	client->pidfd = (int)syscall(SYS_pidfd_open, client->tid, PIDFD_THREAD);
+	if (client->pidfd < 0 && errno == EINVAL) {
+		client->by_process = true;
+		client->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	}
+	return client->pidfd < 0 ? -errno : 0;
+}
+
+static int client_fill(struct client *client)
+{
+	struct status *status = malloc(sizeof(*status));
+	int error = status ? 0 : -ENOMEM;
+	uint32_t pid;
+
+	if (!error && !status_read(status, client->tid))
+		error = -ESRCH;
+	if (!error) {
+		pid = (uint32_t)status_number(status, "Tgid", 10);
+		error = pidfd_open_for(client, pid);
+		if (!error)
+			client->program = program_get(pid, status, &error);
+	}
+	free(status);
+	return error;
+}
+
+static struct client *client_new(uint32_t tid, int *error)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	*error = -ENOMEM;
+	if (!client)
+		return NULL;
+	client->tid = tid;
+	client->pidfd = -1;
+	*error = client_fill(client);
+	if (!*error)
+		return client;
+	client_free(client);
+	return NULL;
+}
+
+/* Everything but the look at what is known is done unlocked: others are served meanwhile. */
+static struct client *use(struct client *client)
+{
+	if (client) {
+		client->users++;
+		client->heard = ++calls;
+	}
+	return client;
+}
+
+struct client *client_get(uint32_t tid, int *error)
+{
+	struct client *client;
+
+	*error = 0;
+	pthread_mutex_lock(&lock);
+	client = use(find(tid));
+	pthread_mutex_unlock(&lock);
+	if (client)
+		return client;
+	client = client_new(tid, error);
+	if (!client)
+		return NULL;
+	pthread_mutex_lock(&lock);
+	make_room();
+	use(client);
+	client->next = *bucket_of(tid);
+	*bucket_of(tid) = client;
+	kept++;
+	pthread_mutex_unlock(&lock);
+	return client;
+}
+
+void client_put(struct client *client)
+{
+	pthread_mutex_lock(&lock);
+	if (--client->users == 0 && client->forgotten)
+		client_free(client);
+	pthread_mutex_unlock(&lock);
+}
+
+void client_forget(struct client *client)
+{
+	pthread_mutex_lock(&lock);
+	client->program->is_over = true;
+	if (!client->forgotten)
+		take_out(client);
+	pthread_mutex_unlock(&lock);
+}
+
+/* --- its memory and its descriptors ------------------------------------------------------------------------ */
+
+int client_read(const struct client *client, uint64_t address, void *to, size_t size)
+{
+	ssize_t n = address > INT64_MAX ? -1 : pread(client->program->mem, to, size, (off_t)address);
+
+	return n == (ssize_t)size ? 0 : n == 0 ? -ESTALE : -EFAULT;
+}
+
+/* Whether the number is still that of a thread of the process. */
+static bool is_of_process(const struct client *client)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/task/%u", client->program->pid, client->tid);
+	return access(path, F_OK) == 0;
+}
+
+bool client_is_there(const struct client *client)
+{
+	if (client->by_process)
+		return is_of_process(client);
+	return syscall(SYS_pidfd_send_signal, client->pidfd, 0, NULL, 0) == 0 || errno != ESRCH;
+}
+
+int client_copy(const struct client *client, int fd)
+{
+	int copy = (int)syscall(SYS_pidfd_getfd, client->pidfd, fd, 0);
+
+	return copy < 0 ? -errno : copy;
+}
+
+/* --- for the engine ------------------------------------------------------------------------------------------ */
+
+/* Where there are more groups than there is room. */
+static gid_t *more_groups(struct identity_store *store, size_t n)
+{
+	size_t size = n * sizeof(gid_t);
+	gid_t *groups = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (groups == MAP_FAILED)
+		return NULL;
+	store->mapped = size;
+	return groups;
+}
+
+static size_t count_words(const char *words)
+{
+	size_t n = 0;
+
+	for (words += strspn(words, "\t "); *words && *words != '\n'; words += strspn(words, "\t ")) {
+		n++;
+		words += strcspn(words, "\t \n");
+	}
+	return n;
+}
+
+static void read_groups(struct identity_store *store, const char *words)
+{
+	size_t n = count_words(words);
+	gid_t *groups = n > IDENTITY_ROOM ? more_groups(store, n) : store->groups;
+	char *end;
+
+	if (!groups)
+		n = 0;
+	for (size_t i = 0; i < n; i++, words = end)
+		groups[i] = (gid_t)strtoul(words, &end, 10);
+	store->identity.groups = groups ? groups : store->groups;
+	store->identity.n_groups = n;
+}
+
+/* The second of the four numbers: real, effective, saved, of the file system. */
+static uint32_t effective(const char *words)
+{
+	char *end;
+
+	strtoul(words, &end, 10);
+	return (uint32_t)strtoul(end, NULL, 10);
+}
+
+static void client_identify(const struct caller *as, struct identity_store *store)
+{
+	const struct asking *asking = (const struct asking *)as;
+	struct status *status = malloc(sizeof(*status));
+
+	store->identity = (struct identity){ .user = (uid_t)-1, .group = (gid_t)-1, .groups = store->groups };
+	if (status && status_read(status, asking->client->tid)) {
+		store->identity.user = effective(status_words(status, "Uid"));
+		store->identity.group = effective(status_words(status, "Gid"));
+		read_groups(store, status_words(status, "Groups"));
+	}
+	free(status);
+}
+
+static const struct session *client_renew(const struct caller *as)
+{
+	struct program *program = ((const struct asking *)as)->client->program;
+	struct former *former = malloc(sizeof(*former));
+	int error;
+	struct session *session = former ? session_for(program->pid, &error) : NULL;
+
+	if (!session) {
+		free(former);
+		return as->session;
+	}
+	pthread_mutex_lock(&lock);
+	*former = (struct former){ .next = program->former, .session = program->session };
+	program->former = former;
+	program->session = session;
+	pthread_mutex_unlock(&lock);
+	return session;
+}
+
+void client_ask(struct asking *asking, struct client *client)
+{
+	pthread_mutex_lock(&lock);
+	asking->client = client;
+	asking->caller = (struct caller){
+		.pid = (pid_t)client->program->pid,
+		.name = client->program->name,
+		.session = client->program->session,
+		.owner = client->program->owner,
+		.identify = client_identify,
+		.renew = client_renew,
+	};
+	pthread_mutex_unlock(&lock);
+}
+
+/* --- asked of the kernel --------------------------------------------------------------------------------------- */
+
+bool client_has_signal(const struct client *client)
+{
+	struct status *status = malloc(sizeof(*status));
+	uint64_t waiting = 0;
+
+	if (status && status_read(status, client->tid))
+		waiting = (status_number(status, "SigPnd", 16) | status_number(status, "ShdPnd", 16)) &
+		          ~status_number(status, "SigBlk", 16) & status_number(status, "SigCgt", 16);
+	free(status);
+	return waiting != 0;
+}
+
+static bool has_own_user_namespace(const struct client *client)
+{
+	char path[40];
+	struct stat own, its;
+
+	snprintf(path, sizeof(path), "/proc/%u/ns/user", client->tid);
+	return stat("/proc/self/ns/user", &own) < 0 || stat(path, &its) < 0 || own.st_ino != its.st_ino;
+}
+
+bool client_binds_low_ports(const struct client *client, bool elsewhere)
+{
+	struct status *status = malloc(sizeof(*status));
+	bool capable = status && status_read(status, client->tid) &&
+	               status_number(status, "CapEff", 16) >> CAP_NET_BIND_SERVICE & 1;
+
+	free(status);
+	return capable && (elsewhere || !has_own_user_namespace(client));
+}

@@ -1,0 +1,53 @@
+/* client.h - the processes whose calls the supervisor decides: their memory, their sockets, their rules.
+ *
+ * Theory of operation. A notification names a thread. What is needed to serve it is kept from call to call: a pidfd of the
+ * thread, by which its sockets are copied, and a descriptor of its memory. Both are of that very process and never of one
+ * that got the same number later: of a process that has ended they fail. The facts that rules ask for are read when a
+ * process makes its first call. A program that it becomes by exec(2) has another memory; of the old one nothing can be
+ * read any more, and that is how exec is noticed. (A child of vfork that makes calls before its exec is taken for its
+ * parent's program.) What is kept is bounded; who has not been heard of for longest goes first. */
+#ifndef PORTSHIM_TOOLS_SUPERVISE_CLIENT_H
+#define PORTSHIM_TOOLS_SUPERVISE_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shim/caller.h"
+
+/* A thread that makes a call. */
+struct client;
+
+/* Finds or makes it. NULL with -errno in *error: -ESRCH: it is gone; -EACCES, -EPERM: it may not be looked into. */
+struct client *client_get(uint32_t tid, int *error);
+void client_put(struct client *client);
+
+/* It is another program by now: what is known of it is thrown away at client_put(). */
+void client_forget(struct client *client);
+
+/* Whether it still is the thread that it was. */
+bool client_is_there(const struct client *client);
+
+/* Reads its memory: 0; -EFAULT: not all of it is there; -ESTALE: it is another program by now, or gone. */
+int client_read(const struct client *client, uint64_t address, void *to, size_t size);
+
+/* A copy of its descriptor (O_CLOEXEC), or -errno: -EBADF: it has no such. */
+int client_copy(const struct client *client, int fd);
+
+/* A call under way: what the engine is told of its caller, and who that is. */
+struct asking {
+	struct caller caller; /* first: the engine hands it back */
+	struct client *client;
+};
+
+/* Fills it; what ends a wait is left to who serves the call. */
+void client_ask(struct asking *asking, struct client *client);
+
+/* Whether a signal that it handles waits for it. */
+bool client_has_signal(const struct client *client);
+
+/* Whether it may bind ports below ip_unprivileged_port_start, of a socket in another network namespace than that of this
+ * process (`elsewhere`) or in the same. */
+bool client_binds_low_ports(const struct client *client, bool elsewhere);
+
+#endif
