@@ -13,6 +13,7 @@
 #   bench/     what it costs: `make bench`
 #   platform/  what we rely on of the kernel and libc, as programs
 #   model/     the protocol of the table, every interleaving of it (spin)
+#   supervise/ the processes around a supervised program           (Criterion)
 #   kinds/     languages and kinds of executables                  (Criterion)
 #   judges/    other people's test suites under the library: `make test-long`
 #   lib/       what the Criterion tests share
@@ -43,6 +44,11 @@ $(BUILD)/tests/probes/static_%: tests/probes/static_%.c Makefile
 $(BUILD)/tests/probes/%: tests/probes/%.c $(wildcard tests/probes/*.h) Makefile
 	@mkdir -p $(@D)
 	$(call say,PROBE,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -pie -o $@ $< -pthread $(PROBE_LIBS)
+
+# One is the supervisor's processes without what they are for.
+$(BUILD)/tests/probes/supervised: tests/probes/supervised.c $(BUILD)/testable.a Makefile
+	@mkdir -p $(@D)
+	$(call say,PROBE,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -pie -o $@ $< $(BUILD)/testable.a -pthread
 
 # Clients by libraries of their own.
 $(BUILD)/tests/probes/cares_lookup: PROBE_LIBS := -lcares

@@ -1,0 +1,243 @@
+/* front.c - the process that stands for the program: signals, stops and the end are passed on.
+ *
+ * It is in the program's process group. What is sent to the group, the terminal's signals above all, the program gets by
+ * itself; what is sent to this process alone is passed on. All signals are blocked and read from a signalfd. */
+#define _GNU_SOURCE
+#include "tools/supervise/front.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/message.h"
+#include "tools/supervise/tree.h"
+
+struct watch {
+	struct tree tree;
+	pid_t supervisor, program; /* 0: not known yet */
+	int process;               /* the program's pidfd; -1 */
+	int signals;               /* a signalfd */
+	bool leader;               /* of its session */
+	struct report end;         /* of the program, once report_is_end() */
+	bool done;                 /* nothing is left to be waited for */
+};
+
+/* --- signals to the program ------------------------------------------------------------------------------------ */
+
+/* Whether it was meant for the program, who has not got it. */
+static bool is_for_program(const struct watch *watch, const struct signalfd_siginfo *signal)
+{
+	if ((pid_t)signal->ssi_pid == watch->program)
+		return false; /* it has no reason to know of us: this was kill(0, ...) */
+	if (signal->ssi_signo == SIGCONT && signal->ssi_code == SI_USER && (pid_t)signal->ssi_pid == watch->supervisor)
+		return false; /* the program goes on already: this was for us */
+	/* The kernel sends to the group; but when a terminal hangs up, to the session's leader. */
+	if (signal->ssi_code == SI_KERNEL)
+		return watch->leader && (signal->ssi_signo == SIGHUP || signal->ssi_signo == SIGCONT);
+	return signal->ssi_code <= 0; /* from a process; else it tells of something of our own */
+}
+
+static void pass(const struct watch *watch, const struct signalfd_siginfo *signal)
+{
+	siginfo_t info = { .si_signo = (int)signal->ssi_signo, .si_code = signal->ssi_code };
+	/* kill(2) and tgkill(2) cannot be told for somebody else. */
+	bool queued = signal->ssi_code < 0 && signal->ssi_code != SI_TKILL;
+	info.si_pid = (pid_t)signal->ssi_pid;
+	info.si_uid = signal->ssi_uid;
+	info.si_value.sival_ptr = (void *)(uintptr_t)signal->ssi_ptr;
+	process_signal(watch->process, info.si_signo, queued ? &info : NULL);
+}
+
+/* --- changes of the program ------------------------------------------------------------------------------------ */
+
+/* Not so at the pipe's end. */
+static bool has_report(int fd)
+{
+	struct pollfd one = { .fd = fd, .events = POLLIN };
+	return poll(&one, 1, 0) == 1 && (one.revents & POLLIN);
+}
+
+/* Stops as the program did. The signal is made pending before one looks whether the program goes on again: what comes
+ * later, the supervisor's SIGCONT, takes a pending stop away. */
+static void stop_with(const struct watch *watch, int signal)
+{
+	struct sigaction given;
+	sigset_t one;
+	sigemptyset(&one);
+	sigaddset(&one, signal);
+	sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, &given);
+	raise(signal);
+	if (has_report(watch->tree.reports[0]))
+		sigtimedwait(&one, NULL, &(struct timespec){ .tv_sec = 0 });
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	sigprocmask(SIG_BLOCK, &one, NULL);
+	sigaction(signal, &given, NULL);
+}
+
+static void program_changed(struct watch *watch, struct report what)
+{
+	if (what.event == REPORT_STOPPED && (what.value != SIGSTOP || watch->tree.reports[0] < 0))
+		stop_with(watch, what.value);
+	if (report_is_end(what))
+		watch->end = what;
+}
+
+/* All is prepared: lets the program go. */
+static void program_ready(struct watch *watch, pid_t program)
+{
+	watch->program = program;
+	watch->process = process_open(program);
+	given_close();
+	ssize_t written = write(watch->tree.go[1], "", 1);
+	(void)written; /* who was killed meanwhile is reported */
+	close(watch->tree.go[1]);
+}
+
+/* Without a supervisor: its children are ours now. */
+static void children_wait(struct watch *watch)
+{
+	siginfo_t info = { .si_pid = 0 };
+	int any = WEXITED | WSTOPPED | WCONTINUED | WNOHANG;
+	while (!report_is_end(watch->end) && waitid(P_ALL, 0, &info, any) == 0 && info.si_pid) {
+		if (info.si_pid == watch->program)
+			program_changed(watch, report_of(&info));
+		info.si_pid = 0;
+	}
+	watch->done = report_is_end(watch->end);
+}
+
+/* Nobody of the tree is left; or it has failed and said why; or somebody has killed it. It is waited for: not every
+ * process 1 does that. */
+static void supervisor_gone(struct watch *watch)
+{
+	int status = 0;
+	close(watch->tree.reports[0]);
+	watch->tree.reports[0] = -1;
+	waitpid(watch->supervisor, &status, 0);
+	if (watch->program) {
+		children_wait(watch);
+		return;
+	}
+	watch->done = true;
+	if (report_is_end(watch->end))
+		return;
+	if (!WIFEXITED(status))
+		say_error("run: the supervisor was killed before it could start the program");
+	watch->end = (struct report){ REPORT_EXITED, FRONT_FAILED };
+}
+
+static void report_take(struct watch *watch)
+{
+	struct report what;
+	if (read(watch->tree.reports[0], &what, sizeof(what)) != sizeof(what))
+		supervisor_gone(watch);
+	else if (what.event == REPORT_READY)
+		program_ready(watch, what.value);
+	else if (what.event == REPORT_OTHERS)
+		watch->done = true;
+	else
+		program_changed(watch, what);
+}
+
+static void signal_take(struct watch *watch)
+{
+	struct signalfd_siginfo signal;
+	if (read(watch->signals, &signal, sizeof(signal)) != sizeof(signal))
+		return;
+	if (signal.ssi_signo == SIGCHLD && watch->tree.reports[0] < 0)
+		children_wait(watch);
+	if (is_for_program(watch, &signal))
+		pass(watch, &signal);
+}
+
+/* --- the start and the end ------------------------------------------------------------------------------------- */
+
+/* Signals wait until there is a program to have them. */
+static void watch_until_end(struct watch *watch)
+{
+	while (!watch->done) {
+		struct pollfd fds[2] = {
+			{ .fd = watch->tree.reports[0], .events = POLLIN },
+			{ .fd = watch->program ? watch->signals : -1, .events = POLLIN },
+		};
+		if (poll(fds, 2, -1) < 0)
+			continue;
+		if (fds[0].revents)
+			report_take(watch);
+		if (fds[1].revents && !watch->done)
+			signal_take(watch);
+	}
+}
+
+/* As the program died. The core is the program's. The kernel lets process 1 of a namespace live: hence the exit code. */
+static int die_of(int signal)
+{
+	sigset_t one;
+	sigemptyset(&one);
+	sigaddset(&one, signal);
+	prctl(PR_SET_DUMPABLE, 0); /* a limit of 0 does not count where cores are piped to a program */
+	sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, NULL);
+	kill(getpid(), signal);
+	sigprocmask(SIG_UNBLOCK, &one, NULL);
+	return 128 + signal;
+}
+
+/* Whether children would be in another namespace of processes: their numbers would mean nothing here. */
+static bool children_are_elsewhere(void)
+{
+	struct stat own, theirs;
+	return stat("/proc/self/ns/pid", &own) == 0 && stat("/proc/self/ns/pid_for_children", &theirs) == 0 &&
+	       own.st_ino != theirs.st_ino;
+}
+
+static int prepare(struct watch *watch)
+{
+	sigset_t all;
+	sigfillset(&all);
+	int error = pipe_own(watch->tree.reports);
+	if (!error)
+		error = pipe_own(watch->tree.go);
+	if (error)
+		return error;
+	watch->tree.front_number = getpid();
+	watch->tree.front_process = process_open(watch->tree.front_number);
+	if (watch->tree.front_process < 0)
+		return watch->tree.front_process;
+	watch->signals = signalfd(-1, &all, SFD_CLOEXEC);
+	watch->signals = watch->signals < 0 ? -errno : descriptor_own(watch->signals);
+	return watch->signals < 0 ? watch->signals : 0;
+}
+
+int front_run(const struct front *front)
+{
+	struct watch watch = { .tree.front = front, .process = -1, .leader = getsid(0) == getpid() };
+	if (children_are_elsewhere()) {
+		say_error("run: its children would be in another PID namespace: start it by 'unshare --fork'");
+		return FRONT_FAILED;
+	}
+	int error = prepare(&watch);
+	if (error) {
+		say_error("run: supervision cannot be prepared: %s%s", strerror(-error),
+		          error == -ENOSYS ? "; that needs Linux 5.9 or later: run without it" : "");
+		return FRONT_FAILED;
+	}
+	fflush(stdout); /* the program may write to the same place */
+	given_take(&watch.tree.given);
+	watch.supervisor = fork();
+	if (watch.supervisor == 0)
+		tree_run(&watch.tree);
+	if (watch.supervisor < 0) {
+		say_error("run: no process can be started: %m");
+		return FRONT_FAILED;
+	}
+	close(watch.tree.go[0]);
+	close(watch.tree.reports[1]);
+	watch_until_end(&watch);
+	return watch.end.event == REPORT_KILLED ? die_of(watch.end.value) : watch.end.value;
+}
