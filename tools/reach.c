@@ -242,11 +242,11 @@ bool reach_extend(struct reach *reach, const struct library *library)
 
 /* By verdict: what is the matter, what follows from it, and the next step. */
 static const struct { const char *is, *so; } words_of[] = {
-	[REACH_STATIC] = { "is statically linked", "its calls pass portshim by; use a dynamically linked build of it" },
+	[REACH_STATIC] = { "is statically linked", "its calls pass the library by; start it with --mode=supervise" },
 	[REACH_STATIC_PIE] = { "is statically linked (static-pie)",
-	                       "its calls pass portshim by; use a dynamically linked build of it" },
+	                       "its calls pass the library by; start it with --mode=supervise" },
 	[REACH_GO] = { "is built with Go, which makes its system calls itself",
-	               "they pass portshim by; use a setting of the program's own" },
+	               "they pass the library by; start it with --mode=supervise" },
 	[REACH_SETUID] = { "is setuid to another user", "the loader preloads nothing into it; "
 	                   "start portshim as that user (for sudo: sudo portshim run ...)" },
 	[REACH_SETGID] = { "is setgid to another group", "the loader preloads nothing into it; "
@@ -254,11 +254,11 @@ static const struct { const char *is, *so; } words_of[] = {
 	[REACH_CAPABILITIES] = { "has file capabilities", "the loader preloads nothing into it; "
 	                         "give it ambient capabilities instead, or start portshim as root" },
 	[REACH_OTHER_LIBC] = { "is built for another C library", "it may not load libportshim.so; "
-	                       "use a portshim built for that library" },
+	                       "start it with --mode=supervise" },
 	[REACH_OTHER_MACHINE] = { "is built for another machine or word size", "it cannot load libportshim.so; "
-	                          "use a portshim built for it" },
+	                          "start it with --mode=supervise" },
 	[REACH_OTHER_WORD] = { "is built for the other word size (32 or 64 bits)", "there is no libportshim.so for it beside "
-	                       "this one; install both, see LD_PRELOAD in libportshim(7)" },
+	                       "this one; install both, see LD_PRELOAD in libportshim(7), or start it with --mode=supervise" },
 	[REACH_UNKNOWN] = { "cannot be examined", "whether portshim reaches it is not known; "
 	                    "check that its calls are in the log with --log=info" },
 };
@@ -266,6 +266,27 @@ static const struct { const char *is, *so; } words_of[] = {
 bool reach_is_privileged(const struct reach *reach)
 {
 	return reach->verdict == REACH_SETUID || reach->verdict == REACH_SETGID || reach->verdict == REACH_CAPABILITIES;
+}
+
+bool reach_is_for_supervisor(const struct reach *reach)
+{
+	switch (reach->verdict) {
+	case REACH_STATIC:
+	case REACH_STATIC_PIE:
+	case REACH_GO:
+	case REACH_OTHER_LIBC:
+	case REACH_OTHER_MACHINE:
+	case REACH_OTHER_WORD:
+		return true;
+	default:
+		return false;
+	}
+}
+
+const char *reach_reason(const struct reach *reach)
+{
+	const char *is = reach->verdict < sizeof(words_of) / sizeof(*words_of) ? words_of[reach->verdict].is : NULL;
+	return is ? is : "";
 }
 
 void reach_words(const struct reach *reach, char *words, size_t size)

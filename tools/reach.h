@@ -53,6 +53,12 @@ bool reach_is_privileged(const struct reach *reach);
 /* A program of the other word size is in reach after all if that library is there for it too. Whether it is such a one. */
 bool reach_extend(struct reach *reach, const struct library *library);
 
+/* Whether it is one that no library reaches, but a supervisor would. */
+bool reach_is_for_supervisor(const struct reach *reach);
+
+/* What is the matter with it, as in "PATH is statically linked"; "" for REACH_YES. */
+const char *reach_reason(const struct reach *reach);
+
 /* Why the library will not act there and what can be done: one sentence that starts with the program's path,
  * without newline; "" for REACH_YES and for a command that does not start. Cut if it does not fit. */
 void reach_words(const struct reach *reach, char *words, size_t size);

@@ -1,8 +1,10 @@
-/* run.c - `portshim run`: checks the policy, proves that the library loads, and becomes the program.
+/* run.c - `portshim run`: checks the policy, decides how the program is reached, and becomes or supervises it.
  *
- * Everything that would make the policy silently ineffective is found before the program starts: a broken
- * policy, a library that the loader does not take, a program that loads none. What cannot be mended ends
- * with exit code 125; a program that cannot be reached is started all the same, after a warning. */
+ * Two ways in. The library is preloaded into what the dynamic loader starts: its proof is that it loads. What takes no
+ * library is supervised from outside (tools/supervise). Everything that would make the policy silently ineffective is
+ * found before the program starts; what cannot be mended ends with exit code 125. A program that neither way reaches is
+ * started all the same, after a warning, unless the way was asked for. */
+#define _GNU_SOURCE /* environ */
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
@@ -18,22 +20,39 @@
 #include "tools/policy_file.h"
 #include "tools/prune.h"
 #include "tools/reach.h"
+#include "tools/supervise/supervise.h"
 
 /* As env(1): what tells a failure of ours from the program's own exit code. */
 enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127 };
 
+enum mode { MODE_AUTO, MODE_PRELOAD, MODE_SUPERVISE };
+static const char *const mode_names[] = { "auto", "preload", "supervise", NULL };
+
 struct options {
 	const char *config, *ports, *log;
+	enum mode mode;
 	char **command;
 	bool help;
 };
 
+/* What is to be started, and how. */
+struct start {
+	struct reach reach;
+	char **command;
+	char **environment;
+	bool supervised;
+};
+
 static void usage_print(void)
 {
-	fputs("Usage: portshim run [-c FILE | -p PORTS] [--log=LEVEL] [--] COMMAND [ARGUMENT...]\n\n"
+	fputs("Usage: portshim run [-c FILE | -p PORTS] [--mode=MODE] [--log=LEVEL] [--] COMMAND [ARGUMENT...]\n\n"
 	      "Starts COMMAND with its local ports chosen by a policy.\n\n"
 	      "  -c, --config=FILE   the policy file (without -c and -p: the usual places, see portshim.conf(5))\n"
 	      "  -p, --ports=PORTS   a policy of one rule: these ports, for example 20000-20099,!20050\n"
+	      "      --mode=MODE     preload: by the library; supervise: from outside, for what no library reaches\n"
+	      "                      (static and Go programs, calls inside libc), and all that it starts;\n"
+	      "                      auto (default): preload where the program takes a library, else supervise\n"
+	      "  -s, --supervise     the same as --mode=supervise\n"
 	      "      --log=LEVEL     none, error, warning, info or debug\n"
 	      "  -h, --help          show this\n\n"
 	      "Exit code: 125 if portshim fails, 126 if COMMAND cannot be executed, 127 if it is not found,\n"
@@ -67,22 +86,39 @@ static bool options_check(const struct options *options)
 	return true;
 }
 
+static bool mode_read(enum mode *mode, const char *name)
+{
+	for (int i = 0; mode_names[i]; i++) {
+		if (strcmp(mode_names[i], name) != 0)
+			continue;
+		*mode = (enum mode)i;
+		return true;
+	}
+	return usage_wrong("--mode must be auto, preload or supervise, not ", name);
+}
+
 static bool options_read(struct options *options, int argc, char **argv)
 {
 	static const struct option known[] = {
 		{ "config", required_argument, NULL, 'c' }, { "ports", required_argument, NULL, 'p' },
 		{ "log", required_argument, NULL, 'l' },    { "help", no_argument, NULL, 'h' },
+		{ "mode", required_argument, NULL, 'm' },   { "supervise", no_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
 	*options = (struct options){ .help = false };
 	opterr = 0;
 	optind = 0; /* main() may not be the first to parse */
-	for (int option; (option = getopt_long(argc, argv, "+:c:p:h", known, NULL)) != -1;) {
+	for (int option; (option = getopt_long(argc, argv, "+:c:p:hs", known, NULL)) != -1;) {
 		switch (option) {
 		case 'c': options->config = optarg; break;
 		case 'p': options->ports = optarg; break;
 		case 'l': options->log = optarg; break;
 		case 'h': options->help = true; break;
+		case 's': options->mode = MODE_SUPERVISE; break;
+		case 'm':
+			if (!mode_read(&options->mode, optarg))
+				return false;
+			break;
 		case ':': return usage_wrong("a value is missing after ", argv[optind - 1]);
 		default: return usage_wrong("no such option: ", argv[optind > 1 ? optind - 1 : 1]);
 		}
@@ -116,8 +152,8 @@ static bool policy_export(const struct policy_file *loaded, const struct options
 	return variable_set("PORTSHIM_CONF", path) && variable_set("PORTSHIM_PORTS", NULL);
 }
 
-/* Checks the policy and puts it into the environment. */
-static bool policy_prepare(const struct options *options)
+/* Checks the policy and puts it into the environment; *level: what its `log` says. */
+static bool policy_prepare(const struct options *options, enum log_level *level)
 {
 	struct policy_file loaded;
 	if (!policy_file_load(&loaded, options->config, options->ports)) {
@@ -127,15 +163,22 @@ static bool policy_prepare(const struct options *options)
 		return false;
 	}
 	bool exported = policy_export(&loaded, options);
+	*level = loaded.policy.log;
 	policy_file_free(&loaded);
 	return exported;
+}
+
+static bool is_switched_off(void)
+{
+	const char *disable = getenv("PORTSHIM_DISABLE");
+	return disable && strcmp(disable, "1") == 0;
 }
 
 /* Variables that are set already and would make the library do less than its user thinks. */
 static bool variables_prepare(const struct options *options)
 {
-	const char *disable = getenv("PORTSHIM_DISABLE"), *log = getenv("PORTSHIM_LOG");
-	if (disable && strcmp(disable, "1") == 0)
+	const char *log = getenv("PORTSHIM_LOG");
+	if (is_switched_off())
 		say_warning("PORTSHIM_DISABLE=1 is set: the library will do nothing; unset it to have the policy");
 	if (options->log)
 		return variable_set("PORTSHIM_LOG", options->log);
@@ -156,8 +199,54 @@ static int start_failed(const struct reach *reach, const char *command, int erro
 	return error == ENOENT ? RUN_NOT_FOUND : RUN_NOT_EXECUTABLE;
 }
 
-/* Becomes the program; returns only if that fails. */
-static int start(const struct reach *reach, char **command)
+/* --- which way in ----------------------------------------------------------------------------------------- */
+
+static void say_way(const struct start *start, enum log_level level)
+{
+	const char *log = getenv("PORTSHIM_LOG");
+	bool wanted = log && is_log_level(log) ? strcmp(log, "info") == 0 || strcmp(log, "debug") == 0 :
+	                                         level >= LOG_LEVEL_INFO;
+	const char *reason = reach_reason(&start->reach);
+	if (wanted)
+		fprintf(stderr, "portshim: %s%s%s: %s\n", start->reach.path, reason[0] ? " " : "", reason,
+		        start->supervised ? "it is supervised" : "the library is preloaded");
+}
+
+/* Whether it may be supervised; false with the reason said. */
+static bool supervise_check(const struct reach *reach)
+{
+	int error = supervise_possible();
+	if (error)
+		say_error("%s was not started: %s", reach->path, supervise_words(error));
+	else if (reach_is_privileged(reach) && supervise_takes_privileges())
+		say_error("%s was not started: it %s, and under a supervisor it would lose that privilege (no_new_privs); "
+		          "start portshim as root, or use --mode=preload", reach->path, reach_reason(reach));
+	else
+		return true;
+	return false;
+}
+
+/* Decides, before anything is started. False with the reason said. */
+static bool way_find(struct start *start, const struct options *options, enum log_level level)
+{
+	start->supervised = !is_switched_off() && options->mode != MODE_PRELOAD &&
+	                    (options->mode == MODE_SUPERVISE || reach_is_for_supervisor(&start->reach));
+	if (start->supervised && options->mode == MODE_SUPERVISE) {
+		if (!supervise_check(&start->reach))
+			return false;
+	} else if (start->supervised) {
+		int error = supervise_possible();
+		if (error)
+			say_warning("%s cannot be supervised: %s", start->reach.path, supervise_words(error));
+		start->supervised = !error;
+	}
+	say_way(start, level);
+	return true;
+}
+
+/* --- starting ------------------------------------------------------------------------------------------------ */
+
+static void warn_of_reach(const struct reach *reach)
 {
 	char words[3 * PATH_MAX];
 	reach_words(reach, words, sizeof(words));
@@ -166,34 +255,64 @@ static int start(const struct reach *reach, char **command)
 		            "'portshim run' was told", reach->path);
 	else if (words[0] != '\0')
 		say_warning("%s", words);
-	if (reach->binary)
-		execv(reach->path, command); /* execvp(3) has a shell read what the kernel does not know */
+}
+
+/* Becomes the program; returns, with an exit code, only if that fails. */
+static int become(void *context)
+{
+	const struct start *start = context;
+	environ = start->environment;
+	if (start->reach.binary)
+		execv(start->reach.path, start->command); /* execvp(3) has a shell read what the kernel does not know */
 	else
-		execvp(command[0], command);
-	return start_failed(reach, command[0], errno);
+		execvp(start->command[0], start->command);
+	return start_failed(&start->reach, start->command[0], errno);
+}
+
+static int preload(struct start *start, const struct library *library, bool other_word)
+{
+	if (!library_preload(library) || !library_prove(library))
+		return RUN_FAILED;
+	if (other_word && !library_prove_other(library, start->reach.loader))
+		return RUN_FAILED;
+	warn_of_reach(&start->reach);
+	start->environment = environ;
+	return become(start);
+}
+
+/* The environment as we were given it: under a supervisor nothing in it is ours. */
+static char **environment_copy(void)
+{
+	size_t n = 0;
+	while (environ[n])
+		n++;
+	char **copy = calloc(n + 1, sizeof(*copy));
+	for (size_t i = 0; copy && i < n; i++)
+		copy[i] = environ[i];
+	return copy;
 }
 
 int run_main(int argc, char **argv)
 {
 	struct options options;
 	struct library library = { .path = "" };
-	struct reach reach;
-	if (!options_read(&options, argc, argv))
+	struct start start = { .environment = environment_copy() };
+	enum log_level level;
+	if (!options_read(&options, argc, argv) || !start.environment)
 		return RUN_FAILED;
 	if (options.help) {
 		usage_print();
 		return EXIT_SUCCESS;
 	}
-	if (!policy_prepare(&options) || !library_find(&library))
+	if (!policy_prepare(&options, &level) || (options.mode != MODE_SUPERVISE && !library_find(&library)))
 		return RUN_FAILED;
-	reach_find(&reach, options.command[0]);
-	bool other_word = reach_extend(&reach, &library);
-	if (reach.verdict == REACH_NOT_FOUND || reach.verdict == REACH_NOT_EXECUTABLE)
-		return start_failed(&reach, options.command[0], reach.error);
-	if (!variables_prepare(&options) || !library_preload(&library) || !library_prove(&library))
-		return RUN_FAILED;
-	if (other_word && !library_prove_other(&library, reach.loader))
+	start.command = options.command;
+	reach_find(&start.reach, options.command[0]);
+	bool other_word = reach_extend(&start.reach, &library);
+	if (start.reach.verdict == REACH_NOT_FOUND || start.reach.verdict == REACH_NOT_EXECUTABLE)
+		return start_failed(&start.reach, options.command[0], start.reach.error);
+	if (!variables_prepare(&options) || !way_find(&start, &options, level))
 		return RUN_FAILED;
 	prune_tables();
-	return start(&reach, options.command);
+	return start.supervised ? supervise_run(become, &start) : preload(&start, &library, other_word);
 }

@@ -1,0 +1,82 @@
+/* supervise.c - trying out whether a program can be supervised, and doing it. */
+#define _GNU_SOURCE
+#include "tools/supervise/supervise.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tools/message.h"
+#include "tools/supervise/filter.h"
+#include "tools/supervise/front.h"
+#include "tools/supervise/place.h"
+#include "tools/supervise/serve.h"
+
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438 /* Linux 5.6; the same everywhere */
+#endif
+
+enum { FAILED = 125 };
+
+/* In a child, which ends: a filter that tells of nothing, and a look at what else is needed. */
+static int try_out(void)
+{
+	static const struct filter_wants nothing;
+	int listener, error = filter_install(&nothing, &listener);
+
+	if (!error && syscall(SYS_pidfd_getfd, -1, 0, 0) < 0 && errno != EBADF)
+		error = -errno;
+	return error;
+}
+
+int supervise_possible(void)
+{
+	int status = 0;
+	pid_t child = fork(), ended;
+
+	if (child == 0)
+		_exit(-try_out());
+	if (child < 0)
+		return -errno;
+	do
+		ended = waitpid(child, &status, 0);
+	while (ended < 0 && errno == EINTR);
+	return ended == child && WIFEXITED(status) ? -WEXITSTATUS(status) : -EPERM;
+}
+
+const char *supervise_words(int error)
+{
+	switch (error) {
+	case -EBUSY:
+		return "somebody supervises this process already (another 'portshim run --supervise', or a container's runtime), "
+		       "and there can be only one: what that one decides holds here, too";
+	case -ENOSYS:
+	case -EINVAL:
+		return "this kernel cannot tell a supervisor of system calls: that needs Linux 5.9 with CONFIG_SECCOMP_FILTER";
+	case -EPERM:
+	case -EACCES:
+		return "a sandbox around this process does not let it supervise programs; allow seccomp(2), pidfd_open(2) and "
+		       "pidfd_getfd(2) there";
+	}
+	return strerror(-error);
+}
+
+bool supervise_takes_privileges(void)
+{
+	return !filter_is_admin();
+}
+
+int supervise_run(int (*become)(void *context), void *context)
+{
+	struct front front = { .become = become, .serve = serve, .context = context };
+
+	if (!place_prepare()) {
+		say_error("the policy cannot be read any more; put it back and start again");
+		return FAILED;
+	}
+	place_wants(&front.wants);
+	return front_run(&front);
+}
