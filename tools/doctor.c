@@ -13,6 +13,7 @@
 #include "tools/message.h"
 #include "tools/patient.h"
 #include "tools/policy_file.h"
+#include "tools/supervise/supervise.h"
 
 struct options {
 	const char *config;
@@ -147,6 +148,19 @@ static void examine_library(struct findings *findings, const struct library *lib
 		note(findings, "library", false, "cannot be preloaded, see above");
 }
 
+/* Of one that needs no library. */
+static bool examine_supervised(struct findings *findings, const struct patient *patient)
+{
+	const struct reach *reach = &patient->reach;
+	bool would_be = !patient->pid && reach_is_for_supervisor(reach) && supervise_possible() == 0;
+	if (patient->supervisor)
+		note(findings, "program", true, "supervised by portshim, process %u", patient->supervisor);
+	else if (would_be)
+		note(findings, "program", true, "%s %s: portshim run supervises it",
+		     reach->interpreter[0] ? reach->interpreter : reach->path, reach_reason(reach));
+	return patient->supervisor || would_be;
+}
+
 /* The program, and the library that is or would be in it. */
 static void examine_both(struct findings *findings, struct patient *patient)
 {
@@ -157,6 +171,8 @@ static void examine_both(struct findings *findings, struct patient *patient)
 		patient->reach.verdict = REACH_YES;
 	else
 		other = found && reach_extend(&patient->reach, &library);
+	if (examine_supervised(findings, patient))
+		return;
 	examine_program(findings, patient);
 	if (patient->pid)
 		examine_loaded(findings, patient);
@@ -216,6 +232,10 @@ static void examine_policy(struct findings *findings, const struct patient *pati
 {
 	struct location location = { .found = FOUND_FILE };
 	struct policy_file loaded;
+	if (!config && patient->supervisor) {
+		note(findings, "policy", true, "that of its supervisor");
+		return;
+	}
 	if (!config && !find_policy(findings, patient, &location))
 		return;
 	if (!config && location.found == FOUND_FILE)

@@ -9,7 +9,11 @@
 #include <unistd.h>
 
 #include "tools/sockets.h"
+#include "tools/supervise/front.h"
+#include "tools/supervise/status.h"
 #include "tools/utf8.h"
+
+#define ANCESTORS_MAX 1024
 
 static const struct facts *current;
 
@@ -34,6 +38,19 @@ static bool library_is_mapped(uint32_t pid)
 	return found;
 }
 
+/* A supervisor is an ancestor of all that it supervises. */
+static uint32_t find_supervisor(uint32_t pid)
+{
+	static struct status status;
+	for (int i = 0; i < ANCESTORS_MAX && pid > 1 && status_read(&status, pid); i++) {
+		const char *name = status_words(&status, "Name");
+		if (strncmp(name + strspn(name, "\t "), SUPERVISOR_NAME "\n", sizeof(SUPERVISOR_NAME)) == 0)
+			return pid;
+		pid = (uint32_t)status_number(&status, "PPid", 10);
+	}
+	return 0;
+}
+
 int patient_of_process(struct patient *patient, uint32_t pid)
 {
 	char name[PROGRAM_SIZE];
@@ -46,6 +63,7 @@ int patient_of_process(struct patient *patient, uint32_t pid)
 	utf8_clean(name);
 	snprintf(patient->shown, sizeof(patient->shown), "%s (process %u)", name, pid);
 	patient->loaded = library_is_mapped(pid);
+	patient->supervisor = find_supervisor(pid);
 	if (patient->facts.executable[0] != '\0')
 		reach_find(&patient->reach, patient->facts.executable);
 	return 0;

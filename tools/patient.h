@@ -15,6 +15,7 @@ struct patient {
 	struct reach reach;    /* of the command; of the executable of a process */
 	struct facts facts;
 	bool loaded;           /* the library is in the process */
+	uint32_t supervisor;   /* of a process: the portshim that supervises it; 0: none */
 	struct arena arena;
 };
 

@@ -41,6 +41,7 @@ struct start {
 	char **command;
 	char **environment;
 	bool supervised;
+	int hindrance; /* why it is not, though the library does not reach it: 0 or -errno */
 };
 
 static void usage_print(void)
@@ -235,10 +236,8 @@ static bool way_find(struct start *start, const struct options *options, enum lo
 		if (!supervise_check(&start->reach))
 			return false;
 	} else if (start->supervised) {
-		int error = supervise_possible();
-		if (error)
-			say_warning("%s cannot be supervised: %s", start->reach.path, supervise_words(error));
-		start->supervised = !error;
+		start->hindrance = supervise_possible();
+		start->supervised = !start->hindrance;
 	}
 	say_way(start, level);
 	return true;
@@ -246,11 +245,15 @@ static bool way_find(struct start *start, const struct options *options, enum lo
 
 /* --- starting ------------------------------------------------------------------------------------------------ */
 
-static void warn_of_reach(const struct reach *reach)
+static void warn_of_reach(const struct start *start)
 {
+	const struct reach *reach = &start->reach;
 	char words[3 * PATH_MAX];
 	reach_words(reach, words, sizeof(words));
-	if (reach_is_privileged(reach) && library_is_everywhere())
+	if (start->hindrance)
+		say_warning("%s %s: the library does not reach it, and it cannot be supervised: %s", reach->path,
+		            reach_reason(reach), supervise_words(start->hindrance));
+	else if (reach_is_privileged(reach) && library_is_everywhere())
 		say_warning("%s runs with privileges that its user lacks: there only /etc/portshim.conf counts, not what "
 		            "'portshim run' was told", reach->path);
 	else if (words[0] != '\0')
@@ -275,7 +278,7 @@ static int preload(struct start *start, const struct library *library, bool othe
 		return RUN_FAILED;
 	if (other_word && !library_prove_other(library, start->reach.loader))
 		return RUN_FAILED;
-	warn_of_reach(&start->reach);
+	warn_of_reach(start);
 	start->environment = environ;
 	return become(start);
 }

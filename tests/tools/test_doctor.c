@@ -70,9 +70,9 @@ Test(doctor, no_rule_for_it)
 Test(doctor, out_of_reach)
 {
 	SHOW("doctor", "-c", policy(""), built("tests/probes/static_hello"));
-	expect_finding("  NO  program", "is statically linked: its calls pass portshim by; use");
+	expect_finding("  ok  program", "is statically linked: portshim run supervises it");
 	expect_finding("  ok  rule", "erp");
-	expect_verdict(1, "would not be under portshim");
+	expect_verdict(0, "would be under portshim: start it with portshim run");
 	SHOW("doctor", "-c", policy(""), "no-such-program");
 	expect_finding("  NO  program", "no-such-program cannot be executed: No such file or directory");
 	expect_verdict(1, "would not be under portshim");

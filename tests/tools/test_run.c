@@ -120,8 +120,63 @@ Test(run, a_relative_path_in_the_environment_becomes_absolute)
 
 Test(run, log_sets_the_level)
 {
-	EXPECT_SILENT(PORTSHIM("run", "-p", "20000", "--log=debug", "--", show, "PORTSHIM_LOG="), 0,
-	              "PORTSHIM_LOG=debug\n");
+	EXPECT_SILENT(PORTSHIM("run", "-p", "20000", "--log=warning", "--", show, "PORTSHIM_LOG="), 0,
+	              "PORTSHIM_LOG=warning\n");
+}
+
+/* ---- which way in ---------------------------------------------------------------------------------------- */
+
+static void expect_way(struct outcome outcome, const char *path, const char *words)
+{
+	char line[2 * PATH_MAX];
+	put(line, sizeof(line), "portshim: %s%s", path, words);
+	cr_expect_eq(outcome.code, 0);
+	cr_expect(strncmp(outcome.errors, line, strlen(line)) == 0, "'%s' is not '%s'", outcome.errors, line);
+}
+
+Test(run, the_way_is_told_at_info)
+{
+	const char *still = built("tests/probes/static_hello");
+	expect_way(PORTSHIM("run", "-p", "20000", "--log=info", show), show, ": the library is preloaded\n");
+	expect_way(PORTSHIM("run", "-p", "20000", "--log=info", still), still, " is statically linked: it is supervised\n");
+	expect_way(PORTSHIM("run", "-p", "20000", "--log=info", "-s", show), show, ": it is supervised\n");
+	expect_way(PORTSHIM("run", "-p", "20000", "--log=info", "--mode=preload", show), show, ": the library is preloaded\n");
+	expect_way(PORTSHIM("run", "-c", text_make("info.conf", "[portshim]\nlog = info\n" POLICY, 0644), show), show,
+	           ": the library is preloaded\n");
+}
+
+/* Under a supervisor the environment is the one that portshim was given. */
+Test(run, a_supervised_program_has_nothing_of_ours)
+{
+	EXPECT_SILENT(PORTSHIM("run", "--mode=supervise", "-p", "20000", "--log=warning", "--", show, "library", "LD_PRELOAD=",
+	                       "PORTSHIM_LOG=", "PORTSHIM_PORTS=", "PORTSHIM_CONF="), 0,
+	              "library out\nLD_PRELOAD unset\nPORTSHIM_LOG unset\nPORTSHIM_PORTS unset\nPORTSHIM_CONF unset\n");
+}
+
+Test(run, modes_have_names)
+{
+	EXPECT_REFUSED(PORTSHIM("run", "-p", "20000", "--mode=ptrace", show), 125, "auto, preload or supervise");
+}
+
+Test(run, one_supervisor_is_enough)
+{
+	const char *still = built("tests/probes/static_hello"), *tool = built("portshim");
+	EXPECT_REFUSED(PORTSHIM("run", "-s", "-p", "20000", tool, "run", "-s", "-p", "20001", show), 125, "somebody supervises");
+	EXPECT_WARNED(PORTSHIM("run", "-s", "-p", "20000", tool, "run", "-p", "20001", still), "hello\n", "somebody supervises");
+}
+
+/* Whoever is no root would lose under no_new_privs what makes the program of use. */
+Test(run, a_setuid_program_is_not_supervised_without_its_privilege)
+{
+	const char *path = text_make("setuid", "", 0755);
+	char command[3 * PATH_MAX];
+	put(command, sizeof(command), "cp /bin/true %s && chmod 4755 %s && chmod 755 %s", path, path, folder);
+	cr_assert_eq(system(command), 0);
+	put(command, sizeof(command), "exec setpriv --reuid=65534 --regid=65534 --clear-groups %s run -s -p 20000 %s",
+	    built("portshim"), path);
+	EXPECT_REFUSED(spawn("/bin/sh", (const char *const[]){ "sh", "-c", command, NULL }), 125, "no_new_privs");
+	put(command, sizeof(command), "exec %s run -s -p 20000 %s", built("portshim"), path);
+	EXPECT_SILENT(spawn("/bin/sh", (const char *const[]){ "sh", "-c", command, NULL }), 0, "");
 }
 
 /* ---- the policy ------------------------------------------------------------------------------------------ */
@@ -196,11 +251,12 @@ Test(run, scripts_run_as_execvp_has_it)
 	              "x\n");
 }
 
-Test(run, a_static_program_is_started_after_a_warning)
+Test(run, a_static_program_is_preloaded_after_a_warning)
 {
 	const char *path = built("tests/probes/static_hello");
-	EXPECT_WARNED(PORTSHIM("run", "-p", "20000", path), "hello\n", "statically linked");
+	EXPECT_WARNED(PORTSHIM("run", "--mode=preload", "-p", "20000", path), "hello\n", "statically linked");
 	char text[PATH_MAX];
 	put(text, sizeof(text), "#!%s\n", path);
-	EXPECT_WARNED(PORTSHIM("run", "-p", "20000", text_make("script", text, 0755)), "hello\n", "static_hello");
+	EXPECT_WARNED(PORTSHIM("run", "--mode=preload", "-p", "20000", text_make("script", text, 0755)), "hello\n",
+	              "static_hello");
 }

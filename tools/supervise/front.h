@@ -9,6 +9,9 @@
 
 #include "tools/supervise/filter.h"
 
+/* What ps(1) calls the supervisor. */
+#define SUPERVISOR_NAME "portshim-super"
+
 struct front {
 	struct filter_wants wants;
 	/* In the process that becomes the program, under the filter: returns, with an exit code, only if that fails. */

@@ -117,7 +117,7 @@ static void stand_aside(void)
 {
 	struct rlimit files;
 	setsid();
-	prctl(PR_SET_NAME, "portshim-super");
+	prctl(PR_SET_NAME, SUPERVISOR_NAME);
 	if (chdir("/") != 0)
 		say_warning("run: the supervisor stays in this folder: %m");
 	given_close();
