@@ -14,81 +14,81 @@
 #define NO_NUMBER (-1)
 
 /* arch/x86/entry/syscalls/syscall_64.tbl, lines "common" and "64" */
-#define X86_64_NUMBERS(NUMBER)           \
-	NUMBER(CONNECT, 42, connect)         \
-	NUMBER(BIND, 49, bind)               \
-	NUMBER(LISTEN, 50, listen)           \
-	NUMBER(SENDTO, 44, sendto)           \
-	NUMBER(SENDMSG, 46, sendmsg)         \
-	NUMBER(SENDMMSG, 307, sendmmsg)      \
+#define X86_64_NUMBERS(NUMBER) \
+	NUMBER(CONNECT, 42, connect) \
+	NUMBER(BIND, 49, bind) \
+	NUMBER(LISTEN, 50, listen) \
+	NUMBER(SENDTO, 44, sendto) \
+	NUMBER(SENDMSG, 46, sendmsg) \
+	NUMBER(SENDMMSG, 307, sendmmsg) \
 	NUMBER(GETSOCKNAME, 51, getsockname) \
-	NUMBER(SOCKET, 41, socket)           \
+	NUMBER(SOCKET, 41, socket) \
 	NUMBER(IO_URING, 425, io_uring_setup)
 
 /* The same file, lines "common" and "x32": only what is handed over in messages differs. */
-#define X32_NUMBERS(NUMBER)              \
-	NUMBER(CONNECT, 42, connect)         \
-	NUMBER(BIND, 49, bind)               \
-	NUMBER(LISTEN, 50, listen)           \
-	NUMBER(SENDTO, 44, sendto)           \
-	NUMBER(SENDMSG, 518, sendmsg)        \
-	NUMBER(SENDMMSG, 538, sendmmsg)      \
+#define X32_NUMBERS(NUMBER) \
+	NUMBER(CONNECT, 42, connect) \
+	NUMBER(BIND, 49, bind) \
+	NUMBER(LISTEN, 50, listen) \
+	NUMBER(SENDTO, 44, sendto) \
+	NUMBER(SENDMSG, 518, sendmsg) \
+	NUMBER(SENDMMSG, 538, sendmmsg) \
 	NUMBER(GETSOCKNAME, 51, getsockname) \
-	NUMBER(SOCKET, 41, socket)           \
+	NUMBER(SOCKET, 41, socket) \
 	NUMBER(IO_URING, 425, io_uring_setup)
 
 /* arch/x86/entry/syscalls/syscall_32.tbl */
-#define I386_NUMBERS(NUMBER)              \
-	NUMBER(CONNECT, 362, connect)         \
-	NUMBER(BIND, 361, bind)               \
-	NUMBER(LISTEN, 363, listen)           \
-	NUMBER(SENDTO, 369, sendto)           \
-	NUMBER(SENDMSG, 370, sendmsg)         \
-	NUMBER(SENDMMSG, 345, sendmmsg)       \
+#define I386_NUMBERS(NUMBER) \
+	NUMBER(CONNECT, 362, connect) \
+	NUMBER(BIND, 361, bind) \
+	NUMBER(LISTEN, 363, listen) \
+	NUMBER(SENDTO, 369, sendto) \
+	NUMBER(SENDMSG, 370, sendmsg) \
+	NUMBER(SENDMMSG, 345, sendmmsg) \
 	NUMBER(GETSOCKNAME, 367, getsockname) \
-	NUMBER(SOCKET, 359, socket)           \
+	NUMBER(SOCKET, 359, socket) \
 	NUMBER(IO_URING, 425, io_uring_setup)
 
 /* scripts/syscall.tbl, earlier include/uapi/asm-generic/unistd.h */
-#define AARCH64_NUMBERS(NUMBER)           \
-	NUMBER(CONNECT, 203, connect)         \
-	NUMBER(BIND, 200, bind)               \
-	NUMBER(LISTEN, 201, listen)           \
-	NUMBER(SENDTO, 206, sendto)           \
-	NUMBER(SENDMSG, 211, sendmsg)         \
-	NUMBER(SENDMMSG, 269, sendmmsg)       \
+#define AARCH64_NUMBERS(NUMBER) \
+	NUMBER(CONNECT, 203, connect) \
+	NUMBER(BIND, 200, bind) \
+	NUMBER(LISTEN, 201, listen) \
+	NUMBER(SENDTO, 206, sendto) \
+	NUMBER(SENDMSG, 211, sendmsg) \
+	NUMBER(SENDMMSG, 269, sendmmsg) \
 	NUMBER(GETSOCKNAME, 204, getsockname) \
-	NUMBER(SOCKET, 198, socket)           \
+	NUMBER(SOCKET, 198, socket) \
 	NUMBER(IO_URING, 425, io_uring_setup)
 
 /* arch/arm/tools/syscall.tbl, lines "common"; the old ABI's socketcall is in no kernel that has seccomp filters */
-#define ARM_NUMBERS(NUMBER)               \
-	NUMBER(CONNECT, 283, connect)         \
-	NUMBER(BIND, 282, bind)               \
-	NUMBER(LISTEN, 284, listen)           \
-	NUMBER(SENDTO, 290, sendto)           \
-	NUMBER(SENDMSG, 296, sendmsg)         \
-	NUMBER(SENDMMSG, 374, sendmmsg)       \
+#define ARM_NUMBERS(NUMBER) \
+	NUMBER(CONNECT, 283, connect) \
+	NUMBER(BIND, 282, bind) \
+	NUMBER(LISTEN, 284, listen) \
+	NUMBER(SENDTO, 290, sendto) \
+	NUMBER(SENDMSG, 296, sendmsg) \
+	NUMBER(SENDMMSG, 374, sendmmsg) \
 	NUMBER(GETSOCKNAME, 286, getsockname) \
-	NUMBER(SOCKET, 281, socket)           \
+	NUMBER(SOCKET, 281, socket) \
 	NUMBER(IO_URING, 425, io_uring_setup)
 
 #define IN_TABLE(kind, number, call_name) [NOTIFIED_##kind] = (number),
 
-#define X86_64_TABLE                                         \
+#define X86_64_TABLE \
 	{ .name = "x86_64", .machine = AUDIT_ARCH_X86_64, .socketcall = NO_NUMBER, \
 	  .number = { [NOTIFIED_NOTHING] = NO_NUMBER, X86_64_NUMBERS(IN_TABLE) } }
-/* Its registers are whole ones: where only an argument counts, and no message, the kernel takes x32 for x86_64. */
-#define X32_TABLE                                            \
+/* Its arguments are as wide as those of x86_64; only what they point at is laid out for 32 bits. */
+#define X32_TABLE \
 	{ .name = "x32", .machine = AUDIT_ARCH_X86_64, .bit = X32_BIT, .is_32_bit = true, .socketcall = NO_NUMBER, \
 	  .number = { [NOTIFIED_NOTHING] = NO_NUMBER, X32_NUMBERS(IN_TABLE) } }
-#define I386_TABLE                                           \
+#define I386_TABLE \
 	{ .name = "i386", .machine = AUDIT_ARCH_I386, .is_32_bit = true, .low_halves = true, .socketcall = 102, \
 	  .number = { [NOTIFIED_NOTHING] = NO_NUMBER, I386_NUMBERS(IN_TABLE) } }
-#define AARCH64_TABLE                                        \
+#define AARCH64_TABLE \
 	{ .name = "aarch64", .machine = AUDIT_ARCH_AARCH64, .socketcall = NO_NUMBER, \
 	  .number = { [NOTIFIED_NOTHING] = NO_NUMBER, AARCH64_NUMBERS(IN_TABLE) } }
-#define ARM_TABLE                                            \
+#define ARM_TABLE \
 	{ .name = "arm", .machine = AUDIT_ARCH_ARM, .is_32_bit = true, .low_halves = true, .socketcall = NO_NUMBER, \
 	  .number = { [NOTIFIED_NOTHING] = NO_NUMBER, ARM_NUMBERS(IN_TABLE) } }
 
@@ -107,6 +107,7 @@ const struct call_table call_tables[] = { AARCH64_TABLE, ARM_TABLE };
 #define OWN_NUMBERS ARM_NUMBERS
 const struct call_table call_tables[] = { ARM_TABLE, AARCH64_TABLE };
 #else
+/* cppcheck-suppress preprocessorErrorDirective ; it takes no machine for the one it is on */
 #error "tools/supervise/: this machine's numbers are to be added, from the kernel's syscall.tbl of it"
 #endif
 
