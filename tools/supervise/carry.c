@@ -32,6 +32,7 @@ struct work {
 	uint64_t id;
 	int fd;               /* the copy */
 	bool stream, tcp;
+	bool confined;        /* the caller may do less than we */
 	bool named;           /* it has an address, in `name` */
 	union {
 		struct sockaddr any;
@@ -87,7 +88,7 @@ static ssize_t finish_connect(const struct act *act)
 
 static ssize_t finish_bind(const struct act *act)
 {
-	return place_bind(act->fd, act->addr, act->len);
+	return work_of(act)->confined ? go_on(act) : place_bind(act->fd, act->addr, act->len);
 }
 
 static ssize_t finish_listen(const struct act *act)
@@ -184,8 +185,8 @@ static ssize_t connect_for(struct work *work, struct act *act)
 
 	act->calls = CALL_CONNECT;
 	act->finish = finish_connect;
-	/* How these go on where they were begun by another is not as it is with TCP. */
-	act->unseen = work->stream && !work->tcp;
+	/* How others than TCP go on that somebody else has begun is their own affair. */
+	act->unseen = work->confined || (work->stream && !work->tcp);
 	if (name_is_inet(act->addr, act->len) && !name_is_unspec(act->addr, act->len))
 		return assign(act);
 	result = raw_connect(act->fd, act->addr, act->len);
@@ -322,6 +323,7 @@ static int carry_inet(struct work *work, struct verdict *verdict)
 
 	if (!place_cookie(work->fd, &cookie))
 		return -EPERM;
+	work->confined = client_is_confined(work->asking.client);
 	work->stream = type == SOCK_STREAM || type == SOCK_DCCP;
 	work->tcp = type == SOCK_STREAM && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
 	hand_take(&hand, cookie);
@@ -386,7 +388,9 @@ static bool try_carry(int listener, const struct seccomp_notif *notification, st
 
 	call_read(&work.call, notification->data.arch, notification->data.nr,
 	          (const uint64_t *)notification->data.args);
-	if (work.call.kind == NOTIFIED_NOTHING) {
+	if (work.call.kind == NOTIFIED_LANDLOCK)
+		client_landlocked();
+	if (work.call.kind == NOTIFIED_NOTHING || work.call.kind == NOTIFIED_LANDLOCK) {
 		verdict->go_on = true;
 		return true;
 	}

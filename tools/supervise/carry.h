@@ -12,6 +12,9 @@
  *  bind, listen   are made here.
  *  send      binds the socket here and goes on: the port is decided, wherever the message now goes.
  *
+ * A program that may do less than the supervisor (a label of its own, Landlock) makes its connections and the binds to
+ * ports that it names itself: its socket is only given a port before.
+ *
  * What fails here fails with the errno that the kernel gave to us. Calls on other sockets (AF_UNIX, ...) go on as they came.
  *
  * Not covered: a program that puts a socket of the Internet in the place of another kind between decision and call. */

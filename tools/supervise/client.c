@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@
 
 #define KEPT 256       /* threads that are remembered while they make no call */
 #define BUCKETS 256
+#define LABEL_SIZE 512
 #define NAME_SIZE 16   /* TASK_COMM_LEN */
 
 /* A session that was replaced: calls under way may still look at it. */
@@ -46,6 +48,7 @@ struct program {
 	struct former *former;
 	uint64_t owner;
 	char name[NAME_SIZE];
+	bool labelled;           /* its security label is not ours */
 	bool is_over;            /* it has become another program */
 };
 
@@ -64,6 +67,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct client *buckets[BUCKETS];
 static unsigned int kept;
 static uint64_t calls;
+static atomic_bool landlocked;
 
 /* --- programs ------------------------------------------------------------------------------------------- */
 
@@ -105,6 +109,31 @@ static void name_copy(char name[NAME_SIZE], const char *words)
 	snprintf(name, NAME_SIZE, "%.*s", (int)length, words);
 }
 
+/* The current label, as one security module or the other shows it; "" where there is none. */
+static void label_of(char *label, size_t size, const char *process)
+{
+	char path[40];
+	ssize_t length = -1;
+
+	snprintf(path, sizeof(path), "/proc/%s/attr/current", process);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		length = read(fd, label, size - 1);
+		close(fd);
+	}
+	label[length > 0 ? length : 0] = '\0';
+}
+
+static bool has_label_of_its_own(uint32_t pid)
+{
+	char number[16], own[LABEL_SIZE], its[LABEL_SIZE];
+
+	snprintf(number, sizeof(number), "%u", pid);
+	label_of(own, sizeof(own), "self");
+	label_of(its, sizeof(its), number);
+	return strcmp(own, its) != 0;
+}
+
 static struct program *program_new(uint32_t pid, const struct status *status, int *error)
 {
 	struct program *program = calloc(1, sizeof(*program));
@@ -124,6 +153,7 @@ static struct program *program_new(uint32_t pid, const struct status *status, in
 		return NULL;
 	}
 	program->owner = table ? owner_of(table, pid) : 0;
+	program->labelled = has_label_of_its_own(pid);
 	name_copy(program->name, status_words(status, "Name"));
 	return program;
 }
@@ -430,6 +460,16 @@ void client_ask(struct asking *asking, struct client *client)
 }
 
 /* --- asked of the kernel --------------------------------------------------------------------------------------- */
+
+void client_landlocked(void)
+{
+	atomic_store(&landlocked, true);
+}
+
+bool client_is_confined(const struct client *client)
+{
+	return client->program->labelled || atomic_load(&landlocked);
+}
 
 bool client_has_signal(const struct client *client)
 {

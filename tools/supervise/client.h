@@ -43,6 +43,11 @@ struct asking {
 /* Fills it; what ends a wait is left to who serves the call. */
 void client_ask(struct asking *asking, struct client *client);
 
+/* Whether it may do less than this process: it has another security label (SELinux, AppArmor), or somebody of the tree has
+ * put himself under Landlock's rules (client_landlocked()), which are inherited and not to be seen from outside. */
+bool client_is_confined(const struct client *client);
+void client_landlocked(void);
+
 /* Whether a signal that it handles waits for it. */
 bool client_has_signal(const struct client *client);
 

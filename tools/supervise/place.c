@@ -94,6 +94,7 @@ void place_wants(struct filter_wants *wants)
 	wants->kind[NOTIFIED_SENDTO] = wants->kind[NOTIFIED_SENDMSG] = wants->kind[NOTIFIED_SENDMMSG] =
 		late || calls & CALL_SEND;
 	wants->kind[NOTIFIED_GETSOCKNAME] = late;
+	wants->kind[NOTIFIED_LANDLOCK] = true;
 }
 
 bool place_cookie(int fd, uint64_t *cookie)

@@ -10,6 +10,9 @@
 #include <linux/net.h>
 #include <sys/syscall.h>
 
+#ifndef SYS_landlock_restrict_self
+#define SYS_landlock_restrict_self 446 /* Linux 5.13; the same everywhere */
+#endif
 #define X32_BIT UINT32_C(0x40000000) /* __X32_SYSCALL_BIT of <asm/unistd.h>, which 32-bit headers lack */
 #define NO_NUMBER (-1)
 
@@ -23,7 +26,8 @@
 	NUMBER(SENDMMSG, 307, sendmmsg) \
 	NUMBER(GETSOCKNAME, 51, getsockname) \
 	NUMBER(SOCKET, 41, socket) \
-	NUMBER(IO_URING, 425, io_uring_setup)
+	NUMBER(IO_URING, 425, io_uring_setup) \
+	NUMBER(LANDLOCK, 446, landlock_restrict_self)
 
 /* The same file, lines "common" and "x32": only what is handed over in messages differs. */
 #define X32_NUMBERS(NUMBER) \
@@ -35,7 +39,8 @@
 	NUMBER(SENDMMSG, 538, sendmmsg) \
 	NUMBER(GETSOCKNAME, 51, getsockname) \
 	NUMBER(SOCKET, 41, socket) \
-	NUMBER(IO_URING, 425, io_uring_setup)
+	NUMBER(IO_URING, 425, io_uring_setup) \
+	NUMBER(LANDLOCK, 446, landlock_restrict_self)
 
 /* arch/x86/entry/syscalls/syscall_32.tbl */
 #define I386_NUMBERS(NUMBER) \
@@ -47,7 +52,8 @@
 	NUMBER(SENDMMSG, 345, sendmmsg) \
 	NUMBER(GETSOCKNAME, 367, getsockname) \
 	NUMBER(SOCKET, 359, socket) \
-	NUMBER(IO_URING, 425, io_uring_setup)
+	NUMBER(IO_URING, 425, io_uring_setup) \
+	NUMBER(LANDLOCK, 446, landlock_restrict_self)
 
 /* scripts/syscall.tbl, earlier include/uapi/asm-generic/unistd.h */
 #define AARCH64_NUMBERS(NUMBER) \
@@ -59,7 +65,8 @@
 	NUMBER(SENDMMSG, 269, sendmmsg) \
 	NUMBER(GETSOCKNAME, 204, getsockname) \
 	NUMBER(SOCKET, 198, socket) \
-	NUMBER(IO_URING, 425, io_uring_setup)
+	NUMBER(IO_URING, 425, io_uring_setup) \
+	NUMBER(LANDLOCK, 446, landlock_restrict_self)
 
 /* arch/arm/tools/syscall.tbl, lines "common"; the old ABI's socketcall is in no kernel that has seccomp filters */
 #define ARM_NUMBERS(NUMBER) \
@@ -71,7 +78,8 @@
 	NUMBER(SENDMMSG, 374, sendmmsg) \
 	NUMBER(GETSOCKNAME, 286, getsockname) \
 	NUMBER(SOCKET, 281, socket) \
-	NUMBER(IO_URING, 425, io_uring_setup)
+	NUMBER(IO_URING, 425, io_uring_setup) \
+	NUMBER(LANDLOCK, 446, landlock_restrict_self)
 
 #define IN_TABLE(kind, number, call_name) [NOTIFIED_##kind] = (number),
 

@@ -17,6 +17,7 @@ enum notified {
 	NOTIFIED_GETSOCKNAME,
 	NOTIFIED_SOCKET,
 	NOTIFIED_IO_URING,    /* io_uring_setup(2) */
+	NOTIFIED_LANDLOCK,    /* landlock_restrict_self(2) */
 	NOTIFIED_KINDS,
 };
 
