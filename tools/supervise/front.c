@@ -188,12 +188,13 @@ static int die_of(int signal)
 	return 128 + signal;
 }
 
-/* Whether children would be in another namespace of processes: their numbers would mean nothing here. */
+/* Whether children would be in another namespace of processes: their numbers would mean nothing here. Where nobody is in
+ * that one yet, the link leads nowhere. */
 static bool children_are_elsewhere(void)
 {
 	struct stat own, theirs;
-	return stat("/proc/self/ns/pid", &own) == 0 && stat("/proc/self/ns/pid_for_children", &theirs) == 0 &&
-	       own.st_ino != theirs.st_ino;
+	return stat("/proc/self/ns/pid", &own) == 0 &&
+	       (stat("/proc/self/ns/pid_for_children", &theirs) != 0 || own.st_ino != theirs.st_ino);
 }
 
 static int prepare(struct watch *watch)
