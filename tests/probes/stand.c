@@ -3,18 +3,17 @@
  * show            all that a program is given by whoever starts it
  * exit N          ends with this code
  * die N           dies of this signal, which it has asked for itself
- * hear            prints each signal that it gets, until the end of standard input
- * count           the same, but prints nothing but how many of each, at the end
+ * hear            says "ready" and its number, then prints each signal that it gets, until standard input ends
  * stop N          stops itself by this signal; prints "gone on" when it goes on
  * orphans N       leaves N orphans that end at once, and waits for the last of them
  * daemon          leaves a process of a session of its own that ends when standard input does, and ends itself
- * connect         connect() to a Unix socket that is not there, each time that a line comes: prints the error */
+ * connect         says "ready" and its number, then for each line calls connect() to a Unix socket that is not there,
+ *                 and prints the error */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +35,7 @@ static void show_signals(void)
 	FILE *status = fopen("/proc/self/status", "r");
 
 	while (status && fgets(line, sizeof(line), status))
-		if (strncmp(line, "Sig", 3) == 0 || strncmp(line, "Shd", 3) == 0 || strncmp(line, "Umask", 5) == 0 ||
+		if ((strncmp(line, "Sig", 3) == 0 && line[3] != 'Q') || strncmp(line, "Shd", 3) == 0 || strncmp(line, "Umask", 5) == 0 ||
 		    strncmp(line, "Threads", 7) == 0)
 			fputs(line, stdout);
 	fclose(status);
@@ -110,32 +109,25 @@ static void die(int signal_number)
 	raise(signal_number);
 }
 
-static int hear(bool count)
+static int hear(void)
 {
-	static int heard[65];
 	struct pollfd fds[2] = { { .fd = 0, .events = POLLIN } };
 	sigset_t all;
 
 	sigfillset(&all);
 	sigprocmask(SIG_SETMASK, &all, NULL);
 	fds[1] = (struct pollfd){ .fd = signalfd(-1, &all, SFD_CLOEXEC), .events = POLLIN };
-	puts("ready");
+	printf("ready %d\n", getpid());
 	for (;;) {
 		struct signalfd_siginfo it;
 
 		poll(fds, 2, -1);
 		if (!fds[1].revents)
-			break;
+			return 0;
 		if (read(fds[1].fd, &it, sizeof(it)) != sizeof(it))
 			return 1;
-		heard[it.ssi_signo]++;
-		if (!count)
-			printf("signal %u code %d value %d\n", it.ssi_signo, it.ssi_code, it.ssi_code == SI_QUEUE ? it.ssi_int : 0);
+		printf("signal %u code %d value %d\n", it.ssi_signo, it.ssi_code, it.ssi_code == SI_QUEUE ? it.ssi_int : 0);
 	}
-	for (int i = 1; count && i < 65; i++)
-		if (heard[i])
-			printf("%d times %d\n", heard[i], i);
-	return 0;
 }
 
 /* Each child leaves one of its own; the pipe's end says that all have come to theirs. */
@@ -165,6 +157,7 @@ static int leave_daemon(void)
 	if (child != 0)
 		return 0;
 	setsid();
+	printf("daemon %d\n", getpid());
 	close(1);
 	close(2);
 	while (read(0, &byte, 1) > 0)
@@ -176,7 +169,7 @@ static int connect_in_vain(void)
 {
 	char line[16];
 
-	puts("ready");
+	printf("ready %d\n", getpid());
 	while (fgets(line, sizeof(line), stdin)) {
 		struct sockaddr_un nobody = { .sun_family = AF_UNIX, .sun_path = "/nonexistent/socket" };
 		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -199,8 +192,8 @@ int main(int argc, char **argv)
 		return number;
 	else if (strcmp(verb, "die") == 0)
 		die(number);
-	else if (strcmp(verb, "hear") == 0 || strcmp(verb, "count") == 0)
-		return hear(verb[0] == 'c');
+	else if (strcmp(verb, "hear") == 0)
+		return hear();
 	else if (strcmp(verb, "stop") == 0)
 		return raise(number) == 0 && puts("gone on") >= 0 ? 0 : 1;
 	else if (strcmp(verb, "orphans") == 0)
