@@ -204,14 +204,6 @@ static void program_changed(const struct tree *tree, struct report what)
 		process_signal(tree->front_process, SIGCONT, NULL);
 }
 
-/* Of a process's change, so that it is told no more than once; another that came since is left. */
-static void change_take(const siginfo_t *info)
-{
-	siginfo_t again;
-	int kind = info->si_code == CLD_STOPPED ? WSTOPPED : info->si_code == CLD_CONTINUED ? WCONTINUED : WEXITED;
-	waitid(P_PID, (id_t)info->si_pid, &again, kind | WNOHANG);
-}
-
 /* Whether a process of the tree is left, when all that have ended are waited for. */
 static bool tree_lives(void)
 {
@@ -222,20 +214,38 @@ static bool tree_lives(void)
 	return error == 0;
 }
 
-/* Until no process of the tree is left. The program is reported before it is waited for: if this process is killed in
- * between, the front finds it still to be waited for. */
+/* The program's end is reported before it is waited for: if this process is killed in between, the front finds it still
+ * to be waited for. */
+static void ended(const struct tree *tree, const siginfo_t *info, bool is_program)
+{
+	siginfo_t again;
+	if (is_program)
+		program_changed(tree, report_of(info));
+	waitid(P_PID, (id_t)info->si_pid, &again, WEXITED | WNOHANG);
+	if (is_program && tree_lives())
+		report(tree, (struct report){ REPORT_OTHERS, 0 });
+}
+
+/* A stop is taken before it is reported: taken afterwards, it might be another one, which nobody would be told of. */
+static void stopped_or_continued(const struct tree *tree, pid_t pid, bool is_program)
+{
+	siginfo_t info = { .si_pid = 0 };
+	waitid(P_PID, (id_t)pid, &info, WSTOPPED | WCONTINUED | WNOHANG);
+	if (is_program && info.si_pid == pid)
+		program_changed(tree, report_of(&info));
+}
+
+/* Until no process of the tree is left. */
 static void tree_reap(const struct tree *tree, pid_t program)
 {
 	siginfo_t info;
 	while (waitid(P_ALL, 0, &info, WEXITED | WSTOPPED | WCONTINUED | WNOWAIT) == 0) {
-		struct report what = report_of(&info);
-		if (info.si_pid == program)
-			program_changed(tree, what);
-		change_take(&info);
-		if (info.si_pid == program && report_is_end(what)) {
-			program = 0; /* an orphan may have its number one day */
-			if (tree_lives())
-				report(tree, (struct report){ REPORT_OTHERS, 0 });
+		bool is_program = info.si_pid == program;
+		if (report_is_end(report_of(&info))) {
+			ended(tree, &info, is_program);
+			program = is_program ? 0 : program; /* an orphan may have its number one day */
+		} else {
+			stopped_or_continued(tree, info.si_pid, is_program);
 		}
 	}
 }
