@@ -483,6 +483,50 @@ Test(front, program_killed)
 	cr_assert_eq(all_ended(), 0);
 }
 
+/* The first child of a process, as soon as it has one; 0 where it has ended. */
+static pid_t child_of(pid_t pid)
+{
+	char path[64];
+	pid_t child = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	while (child == 0 && stat_of(pid, 4) > 0) {
+		FILE *list = fopen(path, "re");
+		siginfo_t info = { .si_pid = 0 };
+
+		if (!list || fscanf(list, "%d", &child) != 1)
+			child = 0;
+		if (list)
+			fclose(list);
+		if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid)
+			break;
+	}
+	return child;
+}
+
+/* Whoever is killed, and whenever: all end, and the front says that it failed, or how the program ended. */
+Test(front, killed_at_any_moment)
+{
+	for (int i = 0; i < 600; i++) {
+		struct started it = START("true");
+		pid_t victim = it.pid;
+		int status, other;
+
+		if (i % 3 > 0)
+			victim = child_of(victim);
+		if (i % 3 > 1 && victim)
+			victim = child_of(victim);
+		for (volatile int spin = 0; spin < i * 500; spin++)
+			;
+		if (victim)
+			kill(victim, SIGKILL);
+		status = end_of(&it);
+		cr_assert(is_exit(status, 0) || is_exit(status, 125) || is_death(status, SIGKILL), "%d: %x", i, status);
+		while (waitpid(-1, &other, 0) > 0)
+			;
+	}
+}
+
 /* The supervisor cannot be ended but by SIGKILL: whoever sends signals to all of a tree does not leave it without. */
 Test(front, supervisor_is_not_moved_by_signals)
 {
