@@ -184,6 +184,34 @@ Test(terminal, jobs_are_killed)
 	leave_shell(pid);
 }
 
+/* A shell that takes the terminal for a group of its own, and gives it back. */
+Test(terminal, a_shell_within)
+{
+	pid_t pid = shell();
+
+	line("$s bash --norc --noprofile --noediting");
+	expect("% ");
+	line("cat");
+	echoed("abc");
+	type(CTRL_Z);
+	expect("Stopped");
+	line("fg");
+	echoed("def");
+	type(CTRL_C);
+	expect("% ");
+	line("suspend");
+	expect("Stopped");
+	line("fg");
+	expect("% ");
+	line("echo still $((3 * 7)); exit 5");
+	expect("still 21");
+	expect("% ");
+	line("echo status $?");
+	expect("status 5");
+	cr_expect(!strstr(shown, "job control"), "%s", shown);
+	leave_shell(pid);
+}
+
 /* The front is the session's leader: the kernel sends it alone SIGHUP. */
 Test(terminal, hangup_of_the_leader)
 {

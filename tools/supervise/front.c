@@ -6,6 +6,7 @@
 #include "tools/supervise/front.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -41,6 +42,21 @@ static bool is_for_program(const struct watch *watch, const struct signalfd_sigi
 	if (signal->ssi_code == SI_KERNEL)
 		return watch->leader && (signal->ssi_signo == SIGHUP || signal->ssi_signo == SIGCONT);
 	return signal->ssi_code <= 0; /* from a process; else it tells of something of our own */
+}
+
+/* A program with a process group of its own (a shell, say) gets the terminal that was given to ours when it was brought to
+ * the foreground: without us, the two were one. SIGTTOU is blocked here. */
+static void terminal_hand_on(const struct watch *watch)
+{
+	pid_t group = getpgid(watch->program);
+	if (group < 0 || group == getpgrp() || process_signal(watch->process, 0, NULL) != 0)
+		return;
+	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (terminal < 0)
+		return;
+	if (tcgetpgrp(terminal) == getpgrp())
+		tcsetpgrp(terminal, group);
+	close(terminal);
 }
 
 static void pass(const struct watch *watch, const struct signalfd_siginfo *signal)
@@ -152,8 +168,11 @@ static void signal_take(struct watch *watch)
 		return;
 	if (signal.ssi_signo == SIGCHLD && watch->tree.reports[0] < 0)
 		children_wait(watch);
-	if (is_for_program(watch, &signal))
-		pass(watch, &signal);
+	if (!is_for_program(watch, &signal))
+		return;
+	if (signal.ssi_signo == SIGCONT)
+		terminal_hand_on(watch);
+	pass(watch, &signal);
 }
 
 /* --- the start and the end ------------------------------------------------------------------------------------- */
