@@ -212,6 +212,20 @@ Test(terminal, a_shell_within)
 	leave_shell(pid);
 }
 
+/* Commands that make a group of their own would have been its leader anyway. */
+Test(terminal, a_group_of_its_own)
+{
+	pid_t pid = shell();
+
+	line("$s timeout 1000 sh -c 'echo begun; exec sleep 1000'");
+	expect("begun\r");
+	type(CTRL_C);
+	expect("% ");
+	line("echo status $?");
+	expect("status 130");
+	leave_shell(pid);
+}
+
 /* The front is the session's leader: the kernel sends it alone SIGHUP. */
 Test(terminal, hangup_of_the_leader)
 {

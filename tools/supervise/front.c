@@ -31,6 +31,26 @@ struct watch {
 
 /* --- signals to the program ------------------------------------------------------------------------------------ */
 
+/* The group that the program has made for itself (timeout(1) does, and shells), where ours is one that was made for us:
+ * without us, the two were one. 0: there is none. */
+static pid_t group_of_its_own(const struct watch *watch)
+{
+	bool has = getpgrp() == getpid() && getpgid(watch->program) == watch->program &&
+	           getsid(watch->program) == getsid(0);
+	return has && process_signal(watch->process, 0, NULL) == 0 ? watch->program : 0;
+}
+
+/* Whether it is of those that the kernel sends to a whole group on behalf of a terminal. */
+static bool is_for_group(const struct signalfd_siginfo *signal)
+{
+	if (signal->ssi_code != SI_KERNEL)
+		return false;
+	switch (signal->ssi_signo) {
+	case SIGINT: case SIGQUIT: case SIGTSTP: case SIGWINCH: case SIGHUP: case SIGCONT: return true;
+	default: return false;
+	}
+}
+
 /* Whether it was meant for the program, who has not got it. */
 static bool is_for_program(const struct watch *watch, const struct signalfd_siginfo *signal)
 {
@@ -39,17 +59,16 @@ static bool is_for_program(const struct watch *watch, const struct signalfd_sigi
 	if (signal->ssi_signo == SIGCONT && signal->ssi_code == SI_USER && (pid_t)signal->ssi_pid == watch->supervisor)
 		return false; /* the program goes on already: this was for us */
 	/* The kernel sends to the group; but when a terminal hangs up, to the session's leader. */
-	if (signal->ssi_code == SI_KERNEL)
+	if (signal->ssi_code == SI_KERNEL && !group_of_its_own(watch))
 		return watch->leader && (signal->ssi_signo == SIGHUP || signal->ssi_signo == SIGCONT);
-	return signal->ssi_code <= 0; /* from a process; else it tells of something of our own */
+	return signal->ssi_code <= 0 || is_for_group(signal); /* else it tells of something of our own */
 }
 
-/* A program with a process group of its own (a shell, say) gets the terminal that was given to ours when it was brought to
- * the foreground: without us, the two were one. SIGTTOU is blocked here. */
+/* It gets the terminal that was given to us when we were brought to the foreground. SIGTTOU is blocked here. */
 static void terminal_hand_on(const struct watch *watch)
 {
-	pid_t group = getpgid(watch->program);
-	if (group < 0 || group == getpgrp() || process_signal(watch->process, 0, NULL) != 0)
+	pid_t group = group_of_its_own(watch);
+	if (!group)
 		return;
 	int terminal = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (terminal < 0)
@@ -67,7 +86,10 @@ static void pass(const struct watch *watch, const struct signalfd_siginfo *signa
 	info.si_pid = (pid_t)signal->ssi_pid;
 	info.si_uid = signal->ssi_uid;
 	info.si_value.sival_ptr = (void *)(uintptr_t)signal->ssi_ptr;
-	process_signal(watch->process, info.si_signo, queued ? &info : NULL);
+	if (is_for_group(signal) && group_of_its_own(watch))
+		kill(-watch->program, info.si_signo);
+	else
+		process_signal(watch->process, info.si_signo, queued ? &info : NULL);
 }
 
 /* --- changes of the program ------------------------------------------------------------------------------------ */
