@@ -128,12 +128,12 @@ static inline const char *rest_of(const struct started *it)
 	return text;
 }
 
-/* The number in "WORD NUMBER", the next line. */
+/* The number of a process in "WORD NUMBER", the next line. */
 static inline pid_t number_of(struct started *it, const char *word)
 {
 	size_t length = strlen(word);
 
-	cr_assert(strncmp(line_of(it), word, length) == 0, "\"%s\"", it->line);
+	cr_assert(strncmp(line_of(it), word, length) == 0 && atoi(it->line + length) > 1, "\"%s\"", it->line);
 	return atoi(it->line + length);
 }
 
@@ -202,9 +202,13 @@ static inline long stat_of(pid_t pid, int field)
 	return at ? atol(at + 1) : -1;
 }
 
+/* Never a number by which kill(2) would mean several. */
 static inline pid_t parent_of(pid_t pid)
 {
-	return (pid_t)stat_of(pid, 4);
+	long parent = stat_of(pid, 4);
+
+	cr_assert(parent > 1, "process %d is gone", pid);
+	return (pid_t)parent;
 }
 
 /* Kills what a failed test has left. */

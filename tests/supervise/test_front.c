@@ -558,6 +558,7 @@ Test(front, dies_with_its_parent)
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	cr_assert_eq(pipe2(numbers, O_CLOEXEC), 0);
 	parent = fork();
+	cr_assert(parent >= 0);
 	if (parent == 0) {
 		struct started it = start_as(true, with_a_parent_that_matters, argv);
 		program = number_of(&it, "ready");

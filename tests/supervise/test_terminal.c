@@ -119,6 +119,7 @@ Test(terminal, signals_come_once)
 	expect("ready ");
 	expect("\n");
 	program = atoi(strstr(shown, "ready ") + 6);
+	cr_assert(program > 1);
 	type(CTRL_C);
 	expect("signal 2 code 128 ");
 	type(CTRL_BACKSLASH);
