@@ -165,6 +165,15 @@ Test(run, one_supervisor_is_enough)
 	EXPECT_WARNED(PORTSHIM("run", "-s", "-p", "20000", tool, "run", "-p", "20001", still), "hello\n", "somebody supervises");
 }
 
+/* As `trap '' CHLD` leaves it to its children. */
+Test(run, ended_children_that_nobody_waits_for)
+{
+	char command[2 * PATH_MAX];
+	put(command, sizeof(command), "trap '' CHLD; exec %s run -s -p 20000 %s", built("portshim"),
+	    built("tests/probes/static_hello"));
+	EXPECT_SILENT(spawn("/bin/sh", (const char *const[]){ "sh", "-c", command, NULL }), 0, "hello\n");
+}
+
 /* Whoever is no root would lose under no_new_privs what makes the program of use. */
 Test(run, a_setuid_program_is_not_supervised_without_its_privilege)
 {

@@ -3,6 +3,7 @@
 #include "tools/supervise/supervise.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -34,16 +35,21 @@ static int try_out(void)
 
 int supervise_possible(void)
 {
-	int status = 0;
-	pid_t child = fork(), ended;
+	struct sigaction given;
+	int status = 0, error;
+	pid_t child, ended;
 
+	sigaction(SIGCHLD, &(struct sigaction){ .sa_handler = SIG_DFL }, &given); /* ignored, nothing could be waited for */
+	child = fork();
 	if (child == 0)
 		_exit(-try_out());
-	if (child < 0)
-		return -errno;
+	error = -errno;
 	do
-		ended = waitpid(child, &status, 0);
-	while (ended < 0 && errno == EINTR);
+		ended = child < 0 ? -1 : waitpid(child, &status, 0);
+	while (child > 0 && ended < 0 && errno == EINTR);
+	sigaction(SIGCHLD, &given, NULL);
+	if (child < 0)
+		return error;
 	return ended == child && WIFEXITED(status) ? -WEXITSTATUS(status) : -EPERM;
 }
 
