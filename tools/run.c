@@ -20,6 +20,7 @@
 #include "tools/policy_file.h"
 #include "tools/prune.h"
 #include "tools/reach.h"
+#include "tools/supervise/filter.h"
 #include "tools/supervise/supervise.h"
 
 /* As env(1): what tells a failure of ours from the program's own exit code. */
@@ -218,7 +219,7 @@ static bool supervise_check(const struct reach *reach)
 {
 	int error = supervise_possible();
 	if (error)
-		say_error("%s was not started: %s", reach->path, supervise_words(error));
+		say_error("%s was not started: %s", reach->path, filter_words(error));
 	else if (reach_is_privileged(reach) && supervise_takes_privileges())
 		say_error("%s was not started: it %s, and under a supervisor it would lose that privilege (no_new_privs); "
 		          "start portshim as root, or use --mode=preload", reach->path, reach_reason(reach));
@@ -252,7 +253,7 @@ static void warn_of_reach(const struct start *start)
 	reach_words(reach, words, sizeof(words));
 	if (start->hindrance)
 		say_warning("%s %s: the library does not reach it, and it cannot be supervised: %s", reach->path,
-		            reach_reason(reach), supervise_words(start->hindrance));
+		            reach_reason(reach), filter_words(start->hindrance));
 	else if (reach_is_privileged(reach) && library_is_everywhere())
 		say_warning("%s runs with privileges that its user lacks: there only /etc/portshim.conf counts, not what "
 		            "'portshim run' was told", reach->path);

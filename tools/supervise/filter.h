@@ -27,4 +27,7 @@ bool filter_is_admin(void);
  * needed. */
 int filter_install(const struct filter_wants *wants, int *listener);
 
+/* What such an error means, and what to do. */
+const char *filter_words(int error);
+
 #endif

@@ -53,23 +53,6 @@ int supervise_possible(void)
 	return ended == child && WIFEXITED(status) ? -WEXITSTATUS(status) : -EPERM;
 }
 
-const char *supervise_words(int error)
-{
-	switch (error) {
-	case -EBUSY:
-		return "somebody supervises this process already (another 'portshim run --supervise', or a container's runtime), "
-		       "and there can be only one: what that one decides holds here, too";
-	case -ENOSYS:
-	case -EINVAL:
-		return "this kernel cannot tell a supervisor of system calls: that needs Linux 5.9 with CONFIG_SECCOMP_FILTER";
-	case -EPERM:
-	case -EACCES:
-		return "a sandbox around this process does not let it supervise programs; allow seccomp(2), pidfd_open(2) and "
-		       "pidfd_getfd(2) there";
-	}
-	return strerror(-error);
-}
-
 bool supervise_takes_privileges(void)
 {
 	return !filter_is_admin();

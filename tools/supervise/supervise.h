@@ -8,9 +8,6 @@
  * runtime; -ENOSYS, -EINVAL: the kernel cannot; -EPERM: it may not. Tried out in a child. */
 int supervise_possible(void);
 
-/* What such an error means, and what to do. */
-const char *supervise_words(int error);
-
 /* Whether programs that are started so lose what setuid bits and file capabilities would give them (no_new_privs). */
 bool supervise_takes_privileges(void);
 

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,29 +38,10 @@ static _Noreturn void program_begin(const struct tree *tree, const int told[2])
 
 /* --- the start ------------------------------------------------------------------------------------------------- */
 
-static void say_too_old(int error)
-{
-	struct utsname kernel;
-	uname(&kernel);
-	say_error("run: this kernel (%s) does not let calls be supervised (%s); that needs Linux 5.9 or later with "
-	          "seccomp: run without supervision", kernel.release, strerror(error));
-}
-
-static void say_refused(int error)
-{
-	if (error == EBUSY)
-		say_error("run: another supervisor watches already what is started here; run it outside of that");
-	else if (error == ENOSYS || error == EINVAL)
-		say_too_old(error);
-	else
-		say_error("run: the filter for system calls cannot be installed: %s; run without supervision",
-		          strerror(error));
-}
-
 static void say_out_of_reach(int error)
 {
 	if (error == ENOSYS)
-		say_too_old(error);
+		say_error("run: %s", filter_words(-error));
 	else if (error == EPERM)
 		say_error("run: the program may not be looked into: %s; see sysctl kernel.yama.ptrace_scope (0 or 1 will "
 		          "do), or the container's seccomp profile (it must allow pidfd_getfd)", strerror(error));
@@ -78,7 +58,7 @@ static bool listener_take(pid_t program, int told, int *listener, bool *said)
 		return false;
 	*said = true;
 	if (value < 0) {
-		say_refused(-value);
+		say_error("run: %s", filter_words(value));
 		return false;
 	}
 	int process = process_open(program);
