@@ -284,23 +284,24 @@ static int preload(struct start *start, const struct library *library, bool othe
 	return become(start);
 }
 
-/* The environment as we were given it: under a supervisor nothing in it is ours. */
-static char **environment_copy(void)
+/* The environment as we were given it: under a supervisor nothing in it is ours. NULL when memory is out. */
+static char **environment_given(void)
 {
+	static char **given;
 	size_t n = 0;
 	while (environ[n])
 		n++;
-	char **copy = calloc(n + 1, sizeof(*copy));
-	for (size_t i = 0; copy && i < n; i++)
-		copy[i] = environ[i];
-	return copy;
+	given = calloc(n + 1, sizeof(*given));
+	if (given)
+		memcpy(given, environ, n * sizeof(*given));
+	return given;
 }
 
 int run_main(int argc, char **argv)
 {
 	struct options options;
 	struct library library = { .path = "" };
-	struct start start = { .environment = environment_copy() };
+	struct start start = { .environment = environment_given() };
 	enum log_level level;
 	if (!options_read(&options, argc, argv) || !start.environment)
 		return RUN_FAILED;

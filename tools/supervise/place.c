@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -40,12 +39,15 @@ static uint64_t cookie_of(int fd, int option)
 static void ask_low_ports(void)
 {
 	struct status status;
-	FILE *file = fopen(LOW_PORTS_FILE, "re");
+	struct arena arena = { 0 };
+	size_t length;
+	uint64_t number;
+	int error;
+	const char *words = locate_read(&arena, LOW_PORTS_FILE, &length, &error);
 
-	if (file && fscanf(file, "%u", &low_ports) != 1)
-		low_ports = 1024;
-	if (file)
-		fclose(file);
+	if (words && text_to_number(words, strcspn(words, "\n"), 65536, &number))
+		low_ports = (unsigned int)number;
+	arena_free(&arena);
 	binds_low_ports = !status_read(&status, (uint32_t)getpid()) ||
 	                  status_number(&status, "CapEff", 16) >> CAP_NET_BIND_SERVICE & 1;
 }

@@ -27,7 +27,7 @@
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP 1
 #endif
 
-#define STACK_SIZE (256 * 1024)
+#define STACK_SIZE ((size_t)256 * 1024)
 #define LISTEN_MOST 4  /* threads that wait for notifications; more end */
 
 static int listener;
