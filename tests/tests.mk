@@ -10,6 +10,7 @@
 #   transparency/  what a program sees, bare and under the library (Criterion)
 #   storm/     signals, forks and cancellation at every instruction of a call (Criterion)
 #   i386/      32-bit programs beside 64-bit ones               (Criterion)
+#   supervise/ programs that no preloaded library reaches, under the supervisor    (Criterion)
 #   bench/     what it costs: `make bench`
 #   platform/  what we rely on of the kernel and libc, as programs
 #   model/     the protocol of the table, every interleaving of it (spin)
@@ -140,7 +141,7 @@ PROGRAMS_TIME64 := $(filter-out %/static_hello,$(PROGRAMS32))
 UNITS32 := $(patsubst %.c,%,$(wildcard tests/unit/test_*.c))
 
 programs32: lib32 $(BUILD)/portshim
-	+@$(MAKE32) $(PROGRAMS32:%=$(BUILD32)/%)
+	+@$(MAKE32) $(PROGRAMS32:%=$(BUILD32)/%) $(BUILD32)/kinds/static
 	+@$(MAKE32) BUILD=$(BUILD32)/time64 CPPFLAGS=-D_TIME_BITS=64 $(PROGRAMS_TIME64:%=$(BUILD32)/time64/%)
 	+@$(MAKE32) CPPFLAGS='-isystem tests/i386/stand-in' CRITERION_LIBS=$(BUILD32)/tests/i386/stand-in/main.o \
 		$(BUILD32)/tests/i386/stand-in/main.o $(UNITS32:%=$(BUILD32)/%)

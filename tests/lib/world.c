@@ -159,12 +159,17 @@ bool nobody_came(int fd)
 
 void story_start(struct run *run, const char *const argv[])
 {
-	const char *all[ARGUMENTS_MAX + 4] = { built("portshim"), "run", "--" };
+	const char *all[ARGUMENTS_MAX + 5] = { built("portshim"), "run" }, *mode = getenv("PORTSHIM_TEST_MODE");
+	static char option[32];
 	bool bare = run->bare;
-	int n = 0;
+	int first = 2, n = 0;
 
+	snprintf(option, sizeof(option), "--mode=%s", mode ? mode : "");
+	if (mode)
+		all[first++] = option;
+	all[first++] = "--";
 	while (argv[n] && n < ARGUMENTS_MAX) {
-		all[3 + n] = argv[n];
+		all[first + n] = argv[n];
 		n++;
 	}
 	cr_assert(n < ARGUMENTS_MAX);

@@ -40,7 +40,8 @@ bool nobody_came(int fd);
 
 /* --- programs --- */
 
-/* As run_start() and run_program(), but by `portshim run`, with the policy of the run; bare where the run says so. */
+/* As run_start() and run_program(), but by `portshim run`, with the policy of the run; bare where the run says so.
+ * PORTSHIM_TEST_MODE: what --mode= is to say. */
 void story_start(struct run *run, const char *const argv[]);
 void story_run(struct run *run, const char *const argv[]);
 /* Gives a started program these words to read, and the end of its input. */

@@ -246,10 +246,10 @@ static void step_option(const char *step, int fd)
 static void step_timing(const char *step, const char *verb)
 {
 	struct itimerval timer = { .it_value = { .tv_sec = number(1) / 1000, .tv_usec = number(1) % 1000 * 1000 } };
-	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	struct sigaction action = { .sa_handler = on_alarm, .sa_flags = strcmp(verb, "alarm") == 0 ? SA_RESTART : 0 };
 	struct timespec pause = { number(1) / 1000, number(1) % 1000 * 1000000L };
 
-	if (strcmp(verb, "alarm") == 0) {
+	if (strcmp(verb, "sleep") != 0) {
 		sigaction(SIGALRM, &action, NULL);
 		print_result(step, setitimer(ITIMER_REAL, &timer, NULL));
 	} else {
@@ -425,7 +425,7 @@ static void do_step(const char *argument)
 		print_outcome(argument, fd_of(1));
 	} else if (strcmp(word[0], "pause") == 0) {
 		pause_for_test();
-	} else if (strcmp(word[0], "alarm") == 0 || strcmp(word[0], "sleep") == 0) {
+	} else if (strcmp(word[0], "alarm") == 0 || strcmp(word[0], "interrupt") == 0 || strcmp(word[0], "sleep") == 0) {
 		step_timing(argument, word[0]);
 	} else if (strcmp(word[0], "fork") == 0) {
 		/* The child goes on with the next steps; the parent waits and ends as it does. */

@@ -1,4 +1,5 @@
-// One client, as its argument says: "go" connects in Go, "c" in C; prints what the server on port 5000 answers.
+// One client, as its argument says: "go" connects in Go, "c" in C; prints what the server on port 5000 answers. "resolve":
+// what libc's resolver says.
 package main
 
 /*
@@ -20,6 +21,7 @@ static int ask(char *answer, int size)
 import "C"
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -27,6 +29,12 @@ import (
 )
 
 func main() {
+	if os.Args[1] == "resolve" {
+		resolver := net.Resolver{PreferGo: false}
+		addresses, err := resolver.LookupHost(context.Background(), "there.example")
+		fmt.Println(addresses, err)
+		return
+	}
 	answer := make([]byte, 100)
 	var length int
 	if os.Args[1] == "c" {

@@ -1,0 +1,104 @@
+/* supervised.c - stories under the supervisor, and the processes that take part. */
+#define _GNU_SOURCE
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tests/lib/supervised.h"
+
+void supervised_enter(void)
+{
+	world_enter();
+	setenv("PORTSHIM_TEST_MODE", "supervise", 1);
+	cr_assert(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+}
+
+/* The first child of a process; 0: none. */
+static pid_t child_of(pid_t pid)
+{
+	char path[64];
+	int child = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	file = fopen(path, "re");
+	if (file && fscanf(file, "%d", &child) != 1)
+		child = 0;
+	if (file)
+		fclose(file);
+	return child;
+}
+
+/* Whoever is killed hands on its children: until there are none. */
+static void end_children(void)
+{
+	pid_t child;
+
+	while ((child = child_of(getpid())) > 0) {
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
+	}
+}
+
+void supervised_leave(void)
+{
+	end_children();
+	world_leave();
+}
+
+const char *supervised_rule(int set, const char *further)
+{
+	static char text[4][512];
+	static int next;
+	char *to = text[next++ % 4];
+
+	snprintf(to, sizeof(text[0]), "[rule r]\nports = %s\n%s", set ? LATE_SET : EARLY_SET, further);
+	return to;
+}
+
+bool supervised_is_ours(int set, int port)
+{
+	int first = set ? 40500 : 20000;
+
+	return port >= first && port <= first + 9;
+}
+
+pid_t only_child_of(pid_t pid)
+{
+	const struct timespec moment = { 0, 2 * 1000 * 1000 };
+	pid_t child = 0;
+
+	for (int left = DEADLINE_MS / 2; left > 0 && (child = child_of(pid)) == 0; left--)
+		nanosleep(&moment, NULL);
+	cr_assert(child > 0, "process %d has no child", pid);
+	return child;
+}
+
+pid_t supervisor_of(const struct run *run)
+{
+	return only_child_of(run->pid);
+}
+
+pid_t program_of(const struct run *run)
+{
+	return only_child_of(supervisor_of(run));
+}
+
+void has_ended_within_deadline(pid_t pid)
+{
+	struct pollfd pollfd = { .fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN };
+
+	if (pollfd.fd < 0 && errno == ESRCH)
+		return;
+	cr_assert(pollfd.fd >= 0 && poll(&pollfd, 1, DEADLINE_MS) == 1, "process %d does not end", pid);
+	close(pollfd.fd);
+}

@@ -1,0 +1,154 @@
+/* twofaced.c - `twofaced HOW MILLISECONDS THERE ELSEWHERE`: names one port of 127.0.0.1 to whoever looks first and another one
+ * to whoever looks again. One thread makes the calls; another one changes what they point to, all the time:
+ *   connect, sendto, sendmsg    the port in the address: THERE, ELSEWHERE
+ *   length                      the length of the address: whole, and too short to be one
+ *   family                      the family in it: IPv4, and none (which disconnects)
+ *   dup2, dup2-udp              the socket that the descriptor stands for; all to THERE
+ * Prints how many calls went well; exit status 0 whatever came of them. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char *how;
+static atomic_bool ended;
+static uint16_t there, elsewhere;
+static struct sockaddr_in to;
+static struct msghdr message;
+static atomic_int target = -1; /* dup2: the descriptor in use */
+
+static bool is(const char *word)
+{
+	return strcmp(how, word) == 0;
+}
+
+static bool is_datagram(void)
+{
+	return is("sendto") || is("sendmsg") || is("dup2-udp");
+}
+
+static int new_socket(void)
+{
+	return socket(AF_INET, (is_datagram() ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+}
+
+/* For some microseconds: about as long as somebody takes who looks twice. */
+static void dwell(void)
+{
+	static unsigned int seed = 1;
+
+	seed = seed * 1103515245 + 12345;
+	for (volatile unsigned int left = (seed >> 16) % 4096; left > 0; left--)
+		;
+}
+
+/* What stands at one place says this, then that. */
+static void *change(void *unused)
+{
+	volatile uint16_t *port = &to.sin_port;
+	volatile sa_family_t *family = &to.sin_family;
+	volatile socklen_t *length = &message.msg_namelen;
+
+	while (!ended) {
+		if (is("family")) {
+			*family = AF_UNSPEC;
+			dwell();
+			*family = AF_INET;
+		} else if (is("length")) {
+			*length = 4;
+			dwell();
+			*length = sizeof(to);
+		} else {
+			*port = elsewhere;
+			dwell();
+			*port = there;
+		}
+		dwell();
+	}
+	return unused;
+}
+
+/* Another new socket stands where the one was that the call is made for. */
+static void *swap(void *unused)
+{
+	while (!ended) {
+		int fd = new_socket(), at = target;
+
+		if (at >= 0 && fd >= 0 && fd != at)
+			dup2(fd, at);
+		close(fd);
+	}
+	return unused;
+}
+
+static bool call(int fd)
+{
+	if (is("sendto"))
+		return sendto(fd, "x", 1, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) == 1;
+	if (is("sendmsg"))
+		return sendmsg(fd, &message, MSG_DONTWAIT) == 1;
+	if (is("length")) /* as sendto() with MSG_FASTOPEN does: the length is in memory there alone */
+		return sendmsg(fd, &message, MSG_FASTOPEN | MSG_NOSIGNAL) == 1;
+	if (is("dup2-udp"))
+		return sendto(fd, "x", 1, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) == 1;
+	return connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0;
+}
+
+/* The descriptor that is swapped is one that nothing else takes. */
+static int call_once(void)
+{
+	int fd = new_socket(), number = is("dup2") || is("dup2-udp") ? dup2(fd, 500) : fd, good;
+
+	if (number == 500) {
+		target = number;
+		close(fd);
+	}
+	good = call(number);
+	if (number == 500) {
+		target = -1;
+		return good; /* the next one takes its place */
+	}
+	close(fd);
+	return good;
+}
+
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+int main(int argc, char **argv)
+{
+	struct iovec part = { .iov_base = (char[1]){ 'x' }, .iov_len = 1 };
+	pthread_t other;
+	double end;
+	int good = 0, calls = 0;
+
+	if (argc != 5)
+		return 2;
+	how = argv[1];
+	end = seconds() + atoi(argv[2]) / 1000.0;
+	there = htons((uint16_t)atoi(argv[3]));
+	elsewhere = htons((uint16_t)atoi(argv[4]));
+	to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = there, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	message = (struct msghdr){ .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &part, .msg_iovlen = 1 };
+	pthread_create(&other, NULL, is("dup2") || is("dup2-udp") ? swap : change, NULL);
+	for (; seconds() < end; calls++)
+		good += call_once();
+	ended = true;
+	pthread_join(other, NULL);
+	printf("calls %d\ngood %d\n", calls, good);
+	return 0;
+}
