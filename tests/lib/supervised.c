@@ -1,13 +1,16 @@
 /* supervised.c - stories under the supervisor, and the processes that take part. */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -101,4 +104,45 @@ void has_ended_within_deadline(pid_t pid)
 		return;
 	cr_assert(pollfd.fd >= 0 && poll(&pollfd, 1, DEADLINE_MS) == 1, "process %d does not end", pid);
 	close(pollfd.fd);
+}
+
+/* With no room but for one, and that one taken, further attempts are not answered. */
+void queue_fill(int listener)
+{
+	struct sockaddr_in to;
+	socklen_t len = sizeof(to);
+	int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	cr_assert(listen(listener, 0) == 0 && getsockname(listener, (struct sockaddr *)&to, &len) == 0);
+	cr_assert(connect(client, (struct sockaddr *)&to, len) == 0, "%s", strerror(errno));
+	close(client);
+}
+
+/* 02 is SYN_SENT. */
+static int attempt(int port)
+{
+	FILE *table = fopen("/proc/self/net/tcp", "re");
+	char line[512];
+	int from = 0;
+
+	while (table && !from && fgets(line, sizeof(line), table)) {
+		unsigned int local, remote, state;
+
+		if (sscanf(line, " %*[^:]: %*[^:]:%x %*[^:]:%x %x", &local, &remote, &state) == 3 && (int)remote == port && state == 2)
+			from = (int)local;
+	}
+	if (table)
+		fclose(table);
+	return from;
+}
+
+int queue_wait_for_attempt(int port)
+{
+	const struct timespec moment = { 0, 2 * 1000 * 1000 };
+	int from = 0;
+
+	for (int left = DEADLINE_MS / 2; left > 0 && (from = attempt(port)) == 0; left--)
+		nanosleep(&moment, NULL);
+	cr_assert(from > 0, "nobody tries to connect to port %d", port);
+	return from;
 }

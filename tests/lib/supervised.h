@@ -25,4 +25,9 @@ pid_t only_child_of(pid_t pid);
 /* Waits until a process that became the test's own has ended. */
 void has_ended_within_deadline(pid_t pid);
 
+/* Fills the queue of a listener, so that whoever comes next waits; and waits until somebody tries to connect to the port: the
+ * port that it tries from. */
+void queue_fill(int listener);
+int queue_wait_for_attempt(int port);
+
 #endif
