@@ -3,6 +3,7 @@
  *   connect, sendto, sendmsg    the port in the address: THERE, ELSEWHERE
  *   length                      the length of the address: whole, and too short to be one
  *   family                      the family in it: IPv4, and none (which disconnects)
+ *   bind                        the port to bind to: any, ELSEWHERE; then connects to THERE
  *   dup2, dup2-udp              the socket that the descriptor stands for; all to THERE
  * Prints how many calls went well; exit status 0 whatever came of them. */
 #define _GNU_SOURCE
@@ -67,6 +68,10 @@ static void *change(void *unused)
 			*length = 4;
 			dwell();
 			*length = sizeof(to);
+		} else if (is("bind")) {
+			*port = elsewhere;
+			dwell();
+			*port = 0;
 		} else {
 			*port = elsewhere;
 			dwell();
@@ -90,8 +95,19 @@ static void *swap(void *unused)
 	return unused;
 }
 
+static bool bind_and_connect(int fd)
+{
+	struct sockaddr_in server = { .sin_family = AF_INET, .sin_port = there, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int on = 1;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	return bind(fd, (struct sockaddr *)&to, sizeof(to)) == 0 && connect(fd, (struct sockaddr *)&server, sizeof(server)) == 0;
+}
+
 static bool call(int fd)
 {
+	if (is("bind"))
+		return bind_and_connect(fd);
 	if (is("sendto"))
 		return sendto(fd, "x", 1, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) == 1;
 	if (is("sendmsg"))
