@@ -366,7 +366,7 @@ ParameterizedTestParameters(tree, program_ends_first)
 ParameterizedTest(int *set, tree, program_ends_first)
 {
 	const char *fifo = file_path("fifo");
-	const char *argv[] = { "sh", "-c", "\"$1\" pause 'socket 0 tcp4' '" CONNECT "' <\"$2\" >/dev/null 2>&1 & exit 3", "sh",
+	const char *argv[] = { "sh", "-c", "\"$1\" pause 'socket 0 tcp4' '" CONNECT "' <\"$2\" >/dev/null 2>&1 & read line; exit 3", "sh",
 		               built("kinds/static"), fifo, NULL };
 	int server = server_tcp("127.0.0.1", 5000), port, go;
 	pid_t supervisor;
@@ -377,6 +377,7 @@ ParameterizedTest(int *set, tree, program_ends_first)
 	run = (struct run){ .policy = supervised_rule(*set, "") };
 	story_start(&run, argv);
 	supervisor = supervisor_of(&run);
+	story_tell(&run, "\n");
 	run_end(&run);
 	cr_expect(exited(&run, 3), "status %x", run.status);
 	cr_expect(kill(supervisor, 0) == 0, "the supervisor has gone");

@@ -29,7 +29,7 @@ static const struct attempt attempts[] = {
 TestSuite(twofaced, .init = supervised_enter, .fini = supervised_leave);
 
 /* Takes all that comes until the program has ended: how many came to the rule's destination. */
-static int watch(const struct run *run, int servers, const struct pollfd server[], int set)
+static int watch(const struct run *run, const char *how, int servers, const struct pollfd server[], int set)
 {
 	siginfo_t ended = { 0 };
 	int came = 0;
@@ -45,7 +45,7 @@ static int watch(const struct run *run, int servers, const struct pollfd server[
 			if (port == 0 || i % 2)
 				continue;
 			came++;
-			cr_assert(port >= (set ? 40500 : 20000) && port <= (set ? 40999 : 29999), "from port %d", port);
+			cr_assert(port >= (set ? 40500 : 20000) && port <= (set ? 40999 : 29999), "%s: from port %d", how, port);
 		}
 		cr_assert(waitid(P_PID, (id_t)run->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0);
 	}
@@ -78,7 +78,7 @@ ParameterizedTest(int *index, twofaced, never_outside)
 	snprintf(policy, sizeof(policy), "[rule r]\nports = %s\n%s", set ? "40500-40999" : "20000-29999", attempt->further);
 	run = (struct run){ .policy = policy };
 	story_start(&run, argv);
-	came = watch(&run, 4, server, set);
+	came = watch(&run, attempt->how, 4, server, set);
 	run_end(&run);
 	cr_assert(exited(&run, 0), "%s: status %x\n%s%s", attempt->how, run.status, run.out, run.err);
 	cr_expect_gt(crowd_count(&run, "good"), 0, "%s: %s", attempt->how, run.out);
