@@ -37,7 +37,7 @@ int server_receive(int fd);
 
 struct run {
 	const char *policy;    /* the policy's text; NULL: no policy file is written and PORTSHIM_CONF not set */
-	bool bare;             /* without the library */
+	bool bare;             /* without the library; else PORTSHIM_TEST_MODE: by `portshim run --mode=` that, and not with it */
 	const char *library;   /* which, below the build folder; NULL: the usual one */
 	const char *env[8];    /* further NAME=value, NULL behind the last; an item without '=' is unset */
 	/* results */

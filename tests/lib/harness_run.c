@@ -58,14 +58,21 @@ static const char *library_of(const struct run *run)
 }
 
 /* Becomes the program. PORTSHIM_EMULATOR: the words before it, where it is one of the build folder. */
-static void execute(const char *const argv[])
+static void execute(const char *const argv[], const char *mode)
 {
 	const char *words[STEPS_MAX + 32] = { NULL };
-	char *emulator = getenv("PORTSHIM_EMULATOR");
+	char *emulator = getenv("PORTSHIM_EMULATOR"), option[32];
 	size_t n = 0;
 
+	if (mode) {
+		snprintf(option, sizeof(option), "--mode=%s", mode);
+		words[n++] = built("portshim");
+		words[n++] = "run";
+		words[n++] = option;
+		words[n++] = "--";
+	}
 	emulator = emulator && strncmp(argv[0], built(""), strlen(built(""))) == 0 ? strdup(emulator) : NULL;
-	for (char *word = emulator ? strtok(emulator, " ") : NULL; word && n < 16; word = strtok(NULL, " "))
+	for (char *word = emulator ? strtok(emulator, " ") : NULL; word && n < 20; word = strtok(NULL, " "))
 		words[n++] = word;
 	for (size_t i = 0; argv[i] && n < STEPS_MAX + 31; i++)
 		words[n++] = argv[i];
@@ -77,6 +84,8 @@ static void execute(const char *const argv[])
 /* In the child: the environment and the descriptors, then the program. */
 static void become(struct run *run, const char *const argv[], const int in[2], const int out[2], const int err[2])
 {
+	const char *mode = run->bare ? NULL : getenv("PORTSHIM_TEST_MODE");
+
 	dup2(in[0], 0);
 	dup2(out[1], 1);
 	dup2(err[1], 2);
@@ -86,7 +95,7 @@ static void become(struct run *run, const char *const argv[], const int in[2], c
 	setenv("HOME", "/nonexistent", 1);
 	if (run->policy)
 		setenv("PORTSHIM_CONF", run->policy_path, 1);
-	if (!run->bare)
+	if (!run->bare && !mode)
 		setenv("LD_PRELOAD", library_of(run), 1);
 	for (int i = 0; i < 8 && run->env[i]; i++) {
 		if (strchr(run->env[i], '='))
@@ -94,7 +103,7 @@ static void become(struct run *run, const char *const argv[], const int in[2], c
 		else
 			unsetenv(run->env[i]);
 	}
-	execute(argv);
+	execute(argv, mode);
 }
 
 void run_start(struct run *run, const char *const argv[])

@@ -1,5 +1,6 @@
 // One client, as its argument says; prints what the server on port 5000 answers. "resolve" asks the name server, "refused"
-// goes where nobody listens; "many" is a hundred at once, of whom none says anything.
+// goes where nobody listens; "many" is a hundred at once, of whom none says anything. "impatient NETWORK ADDRESS" goes
+// anywhere, and waits for a second.
 package main
 
 import (
@@ -75,10 +76,23 @@ func dial(kind string) {
 	fmt.Print(string(answer[:length]))
 }
 
+func impatient(network, address string) {
+	client, err := net.DialTimeout(network, address, time.Second)
+	check(err)
+	client.SetDeadline(time.Now().Add(time.Second))
+	client.Write([]byte("hello\n"))
+	answer := make([]byte, 100)
+	length, err := client.Read(answer)
+	check(err)
+	fmt.Print(string(answer[:length]))
+}
+
 func main() {
 	switch kind := os.Args[1]; kind {
 	case "resolve":
 		resolve()
+	case "impatient":
+		impatient(os.Args[2], os.Args[3])
 	case "many":
 		many()
 	case "udp-unconnected":
