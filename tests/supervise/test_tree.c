@@ -189,6 +189,30 @@ ParameterizedTest(int *set, tree, churn)
 	crowd_end(server);
 }
 
+ParameterizedTestParameters(tree, churn_on_few_ports)
+{
+	return sets();
+}
+
+/* Never more than eight of the hundred ports are in use at a time: nobody is told that there is none. */
+ParameterizedTest(int *set, tree, churn_on_few_ports)
+{
+	char lo[8], hi[8];
+	const char *argv[] = { built("tests/probes/swarm"), "eof", "1", "8", "2000", lo, hi, "5000", NULL };
+	pid_t server = crowd_serve(5000, 5000, SERVER_CLOSES);
+	static struct run run;
+
+	snprintf(lo, sizeof(lo), "%d", first_of(*set));
+	snprintf(hi, sizeof(hi), "%d", first_of(*set) + 99);
+	run = (struct run){ .policy = rule_of(*set, 100) };
+	story_run(&run, argv);
+	cr_assert(exited(&run, 0), "status %x\n%s%s", run.status, run.out, run.err);
+	cr_expect_eq(crowd_count(&run, "had"), 8 * 2000, "%s", run.out);
+	cr_expect_eq(crowd_count(&run, "outside"), 0);
+	cr_expect_eq(crowd_count(&run, "failed"), 0, "%s", run.out);
+	crowd_end(server);
+}
+
 /* --- killed ------------------------------------------------------------------------------------------- */
 
 static void kill_now(pid_t pid)
