@@ -4,64 +4,29 @@
  * qemu-user runs them everywhere, in those tests that need nothing of the kernel that it does not hand on: neither
  * IP_LOCAL_PORT_RANGE nor IP_BIND_ADDRESS_NO_PORT, no sock_diag(7), and no page that fork() wipes. */
 #define _GNU_SOURCE
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/mman.h>
 
 #include "kind.h"
-
-extern char **environ;
-
-/* What a suite said, from its start. */
-static char said[65536];
-
-static int spawn_suite(const char *suite, const char *filter)
-{
-	const char *argv[] = { suite, "--color=never", "--timeout", "100", "--jobs", "2", filter ? "--filter" : NULL, filter, NULL };
-	int output = memfd_create("said", MFD_CLOEXEC), status;
-	posix_spawn_file_actions_t actions;
-	ssize_t length;
-	pid_t child;
-
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);
-	cr_assert_eq(posix_spawn(&child, suite, &actions, NULL, (char *const *)argv, environ), 0, "%s", suite);
-	posix_spawn_file_actions_destroy(&actions);
-	cr_assert_eq(waitpid(child, &status, 0), child);
-	length = pread(output, said, sizeof(said) - 1, 0);
-	said[length < 0 ? 0 : length] = '\0';
-	close(output);
-	return status;
-}
+#include "tests/lib/again.h"
 
 /* Runs what `filter` names of a suite with the programs in a folder below the build folder; `tests`: so many. */
-static void again(const char *suite, const char *folder, const char *emulator, const char *filter, int tests)
+static void with_programs(const char *suite, const char *folder, const char *emulator, const char *filter, int tests)
 {
-	char path[64];
-	const char *summary;
-	int status, tested = 0, passing = 0;
+	char path[256];
 
-	snprintf(path, sizeof(path), "tests/%s", suite);
-	suite = built(path);
+	snprintf(path, sizeof(path), "%s", again_suite(suite));
 	both_libraries();
 	if (emulator)
 		setenv("PORTSHIM_EMULATOR", emulator, 1);
 	setenv("PORTSHIM_BUILD", built(folder), 1);
-	unsetenv("BXFI_MAP"); /* or the runner takes itself for one of this one's tests */
-	status = spawn_suite(suite, filter);
-	summary = strstr(said, "Tested: ");
-	cr_assert(summary && sscanf(summary, "Tested: %d | Passing: %d", &tested, &passing) == 2, "%s", said);
-	cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s\n%s", suite, said);
-	cr_assert_eq(passing, tested);
-	cr_assert_geq(tested, tests, "%s: no more than %d tests", suite, tested);
+	again(path, filter, tests);
 }
 
 /* By the kernel, where it does so. */
 static void natively(const char *suite, const char *folder, int tests)
 {
 	if (kernel_runs_narrow())
-		again(suite, folder, NULL, NULL, tests);
+		with_programs(suite, folder, NULL, NULL, tests);
 }
 
 #define AGAIN(name, suite, tests)                                                                              \
@@ -108,7 +73,7 @@ TIME64(ways, "shim/test_ways", 30)
 #define UNDER_QEMU(name, suite, filter, tests)                                                                 \
 	Test(again_emulated, name)                                                                             \
 	{                                                                                                      \
-		again(suite, "i386", EMULATOR " -L /", filter, tests);                                         \
+		with_programs(suite, "i386", EMULATOR " -L /", filter, tests);                                         \
 	}
 
 /* Not those whose scenes read memory that is not there: qemu-user 7.2 itself ends at the second such signal. */
