@@ -101,9 +101,19 @@ static int32_t propose_double_hash(const struct algorithm *algorithm, struct wal
 	return count_up(walk, &algorithm->entry->table[index], hash_of(algorithm, walk, 'F'));
 }
 
+static uint32_t home_of(const struct algorithm *algorithm, const struct walk *walk)
+{
+	return (uint32_t)(hash_of(algorithm, walk, algorithm->program) % walk->set->count);
+}
+
 static int32_t propose_stable(const struct algorithm *algorithm, struct walk *walk)
 {
-	return walk_next(walk, hash_of(algorithm, walk, algorithm->program) % walk->set->count);
+	return walk_next(walk, home_of(algorithm, walk));
+}
+
+void algorithm_look_home(const struct algorithm *algorithm, const struct walk *walk)
+{
+	lease_look_after(walk->table, walk->peer, ports_nth(walk->set, home_of(algorithm, walk), NULL));
 }
 
 /* --- least recent -------------------------------------------------------------------------------------- */

@@ -25,6 +25,9 @@ struct algorithm {
 	uint64_t program;          /* hash of the program's path */
 };
 
+/* For `stable`: a port that a process had which is gone, without its close() having been seen, is free to return to. */
+void algorithm_look_home(const struct algorithm *algorithm, const struct walk *walk);
+
 /* A position on walk->level; -1: there is none on it. */
 int32_t algorithm_propose(const struct algorithm *algorithm, struct walk *walk);
 

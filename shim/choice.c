@@ -85,6 +85,8 @@ static void begin_steered(struct choice *choice)
 		.now = clock_now(), .cooldown = rule->cooldown_ms * MILLISECOND,
 	};
 	rules_use(entry, choice->walk.now);
+	if (rule->choose == CHOOSE_STABLE)
+		algorithm_look_home(&choice->algorithm, &choice->walk);
 	/* `stable` is there to return to its port. */
 	if (rule->choose != CHOOSE_STABLE)
 		choice->walk.last = (uint16_t)atomic_load_explicit(&entry->released[peer_space(purpose->peer->protocol)],
@@ -118,6 +120,8 @@ static bool look_again(struct choice *choice)
 
 	if (choice->sweeps++ >= SWEEPS)
 		return false;
+	if (purpose->sees_no_close)
+		sweep_at_once(purpose->table, purpose->peer);
 	swept = sweep_peer(purpose->table, purpose->peer, bounds, purpose->kernel, choice->walk.now);
 	if (swept != SWEPT_NOT && !choice->swept_since)
 		choice->swept_since = choice->walk.now;

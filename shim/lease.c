@@ -550,6 +550,14 @@ void lease_release(struct table *table, const struct lease *lease)
 	port = (uint16_t)((rest >> 48) * BLOCK_PORTS + cell % BLOCK_PORTS);
 	protocol = (uint8_t)(rest >> 16);
 	lease_touch(table, protocol, port, clock_now());
-	atomic_store_explicit(&rules_entry(table, cell_rule(info))->released[peer_space(protocol)], port,
-	                      memory_order_relaxed);
+	rules_note_last(table, cell_rule(info), peer_space(protocol), port);
+}
+
+void lease_look_after(struct table *table, const struct peer *peer, uint16_t port)
+{
+	int32_t block = block_find(table, peer, port);
+	uint64_t word = block < 0 ? 0 : atomic_load(&table_cells(table, (uint32_t)block)[port % BLOCK_PORTS].word);
+
+	if (cell_state(word) == CELL_HELD && owner_life(table, cell_owner(word)) == OWNER_DEAD)
+		cell_free(table, (uint32_t)block, port % BLOCK_PORTS, word);
 }

@@ -63,6 +63,9 @@ void lease_release(struct table *table, const struct lease *lease);
 /* The part of a lease's word, above the lowest 32 bits, by which lease_release() knows it again. */
 uint64_t lease_nonce(const struct lease *lease);
 
+/* HELD -> FREE, if its process is known to be gone. (Another may still have the socket: the kernel will say so.) */
+void lease_look_after(struct table *table, const struct peer *peer, uint16_t port);
+
 /* Which of the 64 ports from `first` (a multiple of 64) are not free towards the peer, as far as is known. */
 uint64_t lease_busy(const struct table *table, const struct peer *peer, uint16_t first);
 

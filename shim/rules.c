@@ -29,6 +29,11 @@ void rules_count(struct table *table, uint32_t number, enum rule_counter counter
 		atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
 }
 
+void rules_note_last(struct table *table, uint32_t number, unsigned int space, uint16_t port)
+{
+	atomic_store_explicit(&rules_entry(table, number)->released[space], port, memory_order_relaxed);
+}
+
 void rules_name(const struct table_rule *entry, char name[RULE_NAME_SIZE])
 {
 	for (size_t i = 0; i < RULE_NAME_SIZE / 8; i++) {

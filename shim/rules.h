@@ -24,4 +24,7 @@ void rules_count(struct table *table, uint32_t number, enum rule_counter counter
 /* The rule's name, cut to what is kept; "" for an entry that is not used. */
 void rules_name(const struct table_rule *entry, char name[RULE_NAME_SIZE]);
 
+/* The port that came back last, in a space of lease.h: it is not to be the next while another is free. */
+void rules_note_last(struct table *table, uint32_t number, unsigned int space, uint16_t port);
+
 #endif

@@ -270,6 +270,11 @@ enum swept sweep_protocol(struct table *table, uint8_t protocol, const struct ke
 	return begin(table, NULL, protocol, (struct port_range){ 1, 65535 }, kernel, clock_now());
 }
 
+void sweep_at_once(struct table *table, const struct peer *peer)
+{
+	put_off(table, peer->id, 0);
+}
+
 void sweep_heard(struct table *table, const struct peer *peer, uint64_t since, bool given)
 {
 	uint64_t now = clock_now();

@@ -21,6 +21,9 @@ enum swept {
 enum swept sweep_peer(struct table *table, const struct peer *peer, struct port_range ports, const struct kernel *kernel,
                 uint64_t since);
 
+/* The next one for this peer need not wait. */
+void sweep_at_once(struct table *table, const struct peer *peer);
+
 /* Cells of all peers of a protocol: there was no block left for a new one. */
 enum swept sweep_protocol(struct table *table, uint8_t protocol, const struct kernel *kernel);
 

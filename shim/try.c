@@ -5,6 +5,7 @@
 
 #include "ask.h"
 #include "attempt.h"
+#include "caller.h"
 #include "choice.h"
 #include "held.h"
 #include "owner.h"
@@ -54,13 +55,13 @@ static bool meets_itself(struct attempt *a, const struct candidate *c)
 static bool can_share(const struct attempt *a)
 {
 	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT && a->question.has_destination &&
-	       a->rule->share != SHARE_NEVER && !a->act->unseen;
+	       a->rule->share != SHARE_NEVER;
 }
 
-/* A port taken late is shared; `share = never` has it bound. */
+/* A port taken late is shared; `share = never` has it bound. So has a connect() whose end is not seen: there is no other try. */
 static bool can_be_late(const struct attempt *a)
 {
-	return can_share(a) && !a->sock.early_only;
+	return can_share(a) && !a->sock.early_only && !a->act->unseen;
 }
 
 /* A late port needs the address on the socket before: that of `source`, or the program's own if it was lost. */
@@ -126,6 +127,8 @@ static void given(const struct attempt *a, struct candidate *c)
 	int saved = errno;
 
 	lease_hold(a->table, &c->lease);
+	if (caller && a->table) /* it will not be seen when the port comes back */
+		rules_note_last(a->table, a->number, peer_space(a->sock.protocol), c->lo);
 	rules_count(a->table, a->number, RULE_GIVEN);
 	errno = saved;
 }
@@ -401,6 +404,7 @@ bool try_all(struct attempt *a, ssize_t *result)
 		.program = session_get()->program,
 		.lets_kernel_pick = can_be_late(a),
 		.note = held_note(a->act->fd),
+		.sees_no_close = caller && !a->wait,
 	};
 
 	held_release(a->act->fd);

@@ -9,6 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "shim/assign.h"
@@ -179,14 +180,24 @@ static int option_of(int fd, int option)
 
 /* --- the kinds of calls -------------------------------------------------------------------------------------------- */
 
+/* Whether a blocking connect() waits for so long only. */
+static bool gives_up(int fd)
+{
+	struct timeval limit = { 0, 0 };
+	socklen_t len = sizeof(limit);
+
+	return getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, &len) == 0 && (limit.tv_sec || limit.tv_usec);
+}
+
 static ssize_t connect_for(struct work *work, struct act *act)
 {
 	ssize_t result;
 
 	act->calls = CALL_CONNECT;
 	act->finish = finish_connect;
-	/* How others than TCP go on that somebody else has begun is their own affair. */
-	act->unseen = work->confined || (work->stream && !work->tcp);
+	/* How others than TCP go on that somebody else has begun is their own affair; and a connect() that gives up waiting
+	 * says EALREADY then, where it would say EINPROGRESS. */
+	act->unseen = work->confined || (work->stream && (!work->tcp || gives_up(act->fd)));
 	if (name_is_inet(act->addr, act->len) && !name_is_unspec(act->addr, act->len))
 		return assign(act);
 	result = raw_connect(act->fd, act->addr, act->len);
@@ -243,8 +254,10 @@ static ssize_t check_messages(struct work *work, struct act *act)
 			continue;
 		act->addr = &work->name.any;
 		act->len = work->len;
-		if (name_is_inet(act->addr, act->len) && assign(act) < 0)
+		if (name_is_inet(act->addr, act->len) && assign(act) < 0) {
+			work->goes_on = false;
 			return -1;
+		}
 	}
 	return 0;
 }
@@ -258,6 +271,8 @@ static ssize_t send_for(struct work *work, struct act *act, int flags)
 	act->unseen = true;
 	act->flags = flags;
 	act->dont_wait = flags & MSG_DONTWAIT;
+	if (work->call.kind == NOTIFIED_SENDMMSG && (unsigned int)work->call.args[2] == 0)
+		return go_on(act);
 	if (!work->named || !name_is_inet(act->addr, act->len))
 		return send_without_address(work, act);
 	result = assign(act);

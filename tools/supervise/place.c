@@ -130,10 +130,9 @@ void place_refuse(uint32_t tid, int error)
 
 	if (error == -ESRCH || atomic_exchange(&last, tid) == tid || !log_wants(LOG_LEVEL_ERROR))
 		return;
-	log_begin(&text);
-	text_add(&text, "network calls of process ");
+	text_add(&text, "portshim: process ");
 	text_add_number(&text, tid);
-	text_add(&text, " are refused: ");
+	text_add(&text, ": its network calls are refused: ");
 	text_add(&text, error == -EPROTO ? "the policy is broken in the kernel's present port range" : strerror(-error));
 	if (error == -EACCES || error == -EPERM)
 		text_add(&text, "; it keeps others from looking into it (prctl(2), PR_SET_DUMPABLE), which only root may then");
