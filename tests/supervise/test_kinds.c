@@ -119,6 +119,28 @@ ParameterizedTest(int *index, kinds, executable)
 		goes_out(kind, &ways_out[i]);
 }
 
+/* 64-bit programs may make calls as 32-bit ones do, where the kernel has a gate for these: by numbers, by socketcall(2). */
+Test(kinds, gate_for_32_bit_programs)
+{
+	static const char *const calls[] = { "connect", "sendto", "sendmsg", "sendmmsg", "socketcall-connect", "socketcall-sendto",
+		                             "socketcall-sendmsg", "socketcall-sendmmsg" };
+	int tcp = server_tcp("127.0.0.1", 5000), udp = server_udp("127.0.0.1", 5000);
+
+	for (int i = 0; i < 2 * 8; i++) {
+		const char *call = calls[i / 2], *argv[] = { built("tests/probes/gate32"), call, "5000", NULL };
+		static struct run run;
+		int port;
+
+		run = (struct run){ .policy = supervised_rule(i % 2, "") };
+		story_run(&run, argv);
+		if (exited(&run, 77))
+			break;
+		cr_assert(exited(&run, 0), "%s: %s%s", call, run.out, run.err);
+		port = strstr(call, "connect") ? server_accept(tcp, NULL) : server_receive(udp);
+		cr_expect(supervised_is_ours(i % 2, port), "%s: from port %d", call, port);
+	}
+}
+
 /* --- clients that talk ------------------------------------------------------------------------------ */
 
 /* The rule goes by destination: what is bound first is decided by what comes after. */
