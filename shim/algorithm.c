@@ -198,7 +198,8 @@ static void look_in_span(struct walk *walk, const struct span *span, struct olde
 		if (used < found->used)
 			*found = (struct oldest){ .position = (int32_t)(span->position + place), .used = used };
 	}
-	touch_busy(walk, span);
+	if (!walk->sees_no_close)
+		touch_busy(walk, span);
 	renew_oldest(walk, span->port);
 }
 

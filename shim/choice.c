@@ -82,7 +82,7 @@ static void begin_steered(struct choice *choice)
 	};
 	choice->walk = (struct walk){
 		.set = &rule->ports, .kernel = purpose->kernel, .table = purpose->table, .peer = purpose->peer,
-		.now = clock_now(), .cooldown = rule->cooldown_ms * MILLISECOND,
+		.now = clock_now(), .cooldown = rule->cooldown_ms * MILLISECOND, .sees_no_close = purpose->sees_no_close,
 	};
 	rules_use(entry, choice->walk.now);
 	if (rule->choose == CHOOSE_STABLE)
@@ -120,7 +120,7 @@ static bool look_again(struct choice *choice)
 
 	if (choice->sweeps++ >= SWEEPS)
 		return false;
-	if (purpose->sees_no_close)
+	if (purpose->sees_no_close && !purpose->comes_again)
 		sweep_at_once(purpose->table, purpose->peer);
 	swept = sweep_peer(purpose->table, purpose->peer, bounds, purpose->kernel, choice->walk.now);
 	if (swept != SWEPT_NOT && !choice->swept_since)

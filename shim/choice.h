@@ -42,7 +42,8 @@ struct purpose {
 	const struct peer *peer;    /* in the table */
 	uint32_t number;            /* of the rule's entry in the table */
 	word64 *note;               /* where a claim is noted; NULL: nowhere */
-	bool sees_no_close;         /* ports come back by sweeps alone: one is made however short the last was ago */
+	bool sees_no_close;         /* ports come back by sweeps alone: one is made however short the last was ago, */
+	bool comes_again;           /* unless the call waits and will try again */
 };
 
 struct choice {

@@ -404,7 +404,8 @@ bool try_all(struct attempt *a, ssize_t *result)
 		.program = session_get()->program,
 		.lets_kernel_pick = can_be_late(a),
 		.note = held_note(a->act->fd),
-		.sees_no_close = caller && !a->wait,
+		.sees_no_close = caller != NULL,
+		.comes_again = a->wait != NULL,
 	};
 
 	held_release(a->act->fd);

@@ -20,6 +20,7 @@ struct walk {
 	uint64_t cooldown;   /* ns: released (or given) less than that ago is LEVEL_COOLING */
 	uint16_t last;       /* the port that came back last, LEVEL_LAST; 0: none */
 	uint16_t skipped;    /* a port that this call cannot use; 0: none */
+	bool sees_no_close;  /* a port that counts as in use may have come back long ago */
 	uint8_t level;       /* the one that is asked for */
 	uint8_t seen;        /* bits of levels that free ports were found on */
 };

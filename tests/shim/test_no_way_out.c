@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -169,7 +170,9 @@ Test(no_way_out, deny_sees_every_message)
 
 	own();
 	run_steps(&run, "socket 0 udp4", "sendmmsg2 0 127.0.0.1 9 127.0.0.1 5000", "sendmmsg2 0 127.0.0.1 5000 127.0.0.1 9", NULL);
-	cr_assert_str_eq(result_of(&run, "sendmmsg2 0 127.0.0.1 9 127.0.0.1 5000"), "1");
+	/* A supervisor, which lets a call go on as a whole or not at all, keeps both back. */
+	cr_assert_str_eq(result_of(&run, "sendmmsg2 0 127.0.0.1 9 127.0.0.1 5000"),
+	                 getenv("PORTSHIM_TEST_MODE") ? "-1 EPERM" : "1");
 	cr_assert_str_eq(result_of(&run, "sendmmsg2 0 127.0.0.1 5000 127.0.0.1 9"), "-1 EPERM");
 }
 
