@@ -132,12 +132,22 @@ static void compare(const struct made *filter, const struct call_table *table, i
 			       (unsigned long long)first, (unsigned long long)address, step.action);
 }
 
+static void compare_families(const struct made *filter, const struct call_table *table, int number)
+{
+	for (uint64_t family = 0; family <= AF_INET6 + 1; family++) {
+		compare(filter, table, number, family, 0);
+		compare(filter, table, number, family | UINT64_C(7) << 32, 0);
+	}
+}
+
 static void compare_number(const struct made *filter, const struct call_table *table, int number)
 {
 	static const uint64_t addresses[] = { 0, 1, UINT64_C(1) << 32, UINT64_MAX };
 
 	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
-		if (number != table->socketcall)
+		if (number == table->number[NOTIFIED_SOCKET] + (int)table->bit)
+			compare_families(filter, table, number);
+		else if (number != table->socketcall)
 			compare(filter, table, number, 0, addresses[i]);
 		else
 			for (uint64_t which = 0; which <= SOCKETCALLS; which++) {
@@ -191,6 +201,9 @@ Test(filter, numbers_are_those_of_the_machine)
 		{ AUDIT_ARCH_X86_64, 42, { 3 }, NOTIFIED_CONNECT, "x86_64", false },
 		{ AUDIT_ARCH_X86_64, 44, ADDRESSED, NOTIFIED_SENDTO, "x86_64", false },
 		{ AUDIT_ARCH_X86_64, 44, { 3 }, NOTIFIED_NOTHING, "x86_64", false },
+		{ AUDIT_ARCH_X86_64, 41, { AF_INET6 }, NOTIFIED_SOCKET, "x86_64", false },
+		{ AUDIT_ARCH_X86_64, 41, { UINT64_C(7) << 32 | AF_INET }, NOTIFIED_SOCKET, "x86_64", false },
+		{ AUDIT_ARCH_X86_64, 41, { AF_UNIX }, NOTIFIED_NOTHING, "x86_64", false },
 		{ AUDIT_ARCH_X86_64, 102, { SOCKETCALLS }, NOTIFIED_NOTHING, "x86_64", false }, /* getuid */
 		{ AUDIT_ARCH_X86_64, 307, { 3 }, NOTIFIED_SENDMMSG, "x86_64", false },
 		{ AUDIT_ARCH_X86_64, 518, { 3 }, NOTIFIED_NOTHING, "x86_64", false },
@@ -206,6 +219,7 @@ Test(filter, numbers_are_those_of_the_machine)
 		{ AUDIT_ARCH_I386, 102, { 3 }, NOTIFIED_CONNECT, "i386", true },
 		{ AUDIT_ARCH_I386, 102, { 11 }, NOTIFIED_SENDTO, "i386", true },
 		{ AUDIT_ARCH_I386, 102, { 9 }, NOTIFIED_NOTHING, "i386", true }, /* send() */
+		{ AUDIT_ARCH_I386, 102, { 1 }, NOTIFIED_SOCKET, "i386", true }, /* of a family that memory tells */
 		{ AUDIT_ARCH_I386, 102, { 0 }, NOTIFIED_NOTHING, "i386", true },
 #elif defined(__aarch64__) || defined(__arm__)
 		{ AUDIT_ARCH_AARCH64, 203, { 3 }, NOTIFIED_CONNECT, "aarch64", false },
@@ -276,7 +290,8 @@ Test(filter, arguments_are_looked_at_only_where_they_decide)
 		for (int number = 0; number <= NUMBERS; number++) {
 			const struct call_table *table = &call_tables[i];
 			struct seccomp_data data = { .nr = number | (int)table->bit, .arch = table->machine };
-			bool decide = number == table->number[NOTIFIED_SENDTO] || number == table->socketcall;
+			bool decide = number == table->number[NOTIFIED_SENDTO] || number == table->number[NOTIFIED_SOCKET] ||
+				      number == table->socketcall;
 
 			if (execute(filter.program, filter.count, &data).saw_arguments != decide)
 				cr_assert_fail("%s %d", table->name, number);
@@ -422,8 +437,10 @@ static int further_calls(void)
 {
 	if (!fails(syscall(SYS_connect, -1, some_address, 16), EBADF) && errno != EFAULT)
 		return 1;
-	if (!fails(syscall(SYS_getsockname, -1, NULL, NULL), EXDEV) || !fails(syscall(SYS_socket, AF_UNIX, 1, 0), EDOM))
+	if (!fails(syscall(SYS_getsockname, -1, NULL, NULL), EXDEV) || !fails(syscall(SYS_socket, AF_INET6, 1, 0), EDOM))
 		return 2;
+	if (syscall(SYS_socket, AF_UNIX, SOCK_STREAM, 0) < 0)
+		return 4;
 	return fails(syscall(SYS_io_uring_setup, 1, NULL), ENOSYS) ? 0 : 3;
 }
 

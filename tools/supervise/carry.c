@@ -19,6 +19,7 @@
 #include "tools/supervise/client.h"
 #include "tools/supervise/hand.h"
 #include "tools/supervise/place.h"
+#include "tools/supervise/ring.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -385,6 +386,12 @@ static int carry_for(struct work *work, struct verdict *verdict, uint64_t instru
 	if (work->asking.caller.session->calls == 0) {
 		verdict->go_on = true;
 		return 0;
+	}
+	if (work->call.kind == NOTIFIED_IO_URING) {
+		caller = &work->asking.caller;
+		error = ring_refuse(work->asking.client);
+		caller = NULL;
+		return error;
 	}
 	error = read_arguments(work);
 	work->fd = error ? error : client_copy(work->asking.client, (int)work->call.args[0]);

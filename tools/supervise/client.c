@@ -49,6 +49,7 @@ struct program {
 	uint64_t owner;
 	char name[NAME_SIZE];
 	bool labelled;           /* its security label is not ours */
+	atomic_uint told;        /* bits of enum told */
 	bool is_over;            /* it has become another program */
 };
 
@@ -457,6 +458,13 @@ void client_ask(struct asking *asking, struct client *client)
 		.renew = client_renew,
 	};
 	pthread_mutex_unlock(&lock);
+}
+
+bool client_is_told(struct client *client, enum told what)
+{
+	unsigned int bit = 1U << what;
+
+	return !(atomic_fetch_or(&client->program->told, bit) & bit);
 }
 
 /* --- asked of the kernel --------------------------------------------------------------------------------------- */

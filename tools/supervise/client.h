@@ -43,6 +43,10 @@ struct asking {
 /* Fills it; what ends a wait is left to who serves the call. */
 void client_ask(struct asking *asking, struct client *client);
 
+/* What is said of a program no more than once. Whether this is the first time. */
+enum told { TOLD_NO_RING, TOLD_REFUSED, TOLD_CGROUP };
+bool client_is_told(struct client *client, enum told what);
+
 /* Whether it may do less than this process: it has another security label (SELinux, AppArmor), or somebody of the tree has
  * put himself under Landlock's rules (client_landlocked()), which are inherited and not to be seen from outside. */
 bool client_is_confined(const struct client *client);

@@ -14,6 +14,7 @@
 #include <linux/seccomp.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -145,7 +146,17 @@ static size_t put_address(struct making *making, const struct call_table *table)
 	return put_load(making, LOW(args[4]), making->start);
 }
 
-/* socketcall(2): its first argument is an int. sendto() by it has its address in memory, so each is told of. */
+/* socket() of the Internet's families or of others; a family is an int. */
+static size_t put_family(struct making *making)
+{
+	size_t other = put_jump(making, BPF_JEQ, AF_INET6, making->notify, making->allow);
+
+	put_jump(making, BPF_JEQ, AF_INET, making->notify, other);
+	return put_load(making, LOW(args[0]), making->start);
+}
+
+/* socketcall(2): its first argument is an int. sendto() by it has its address in memory, and socket() its
+ * family, so each is told of. */
 static size_t put_socketcall(struct making *making)
 {
 	struct span numbers[NUMBERS_ROOM];
@@ -174,6 +185,8 @@ static void table_numbers(struct making *making, const struct call_table *table,
 			continue;
 		if (kind == NOTIFIED_SENDTO)
 			to = put_address(making, table);
+		if (kind == NOTIFIED_SOCKET)
+			to = put_family(making);
 		number_add(numbers, count, (uint32_t)table->number[kind] | table->bit, to);
 	}
 	if (table->socketcall >= 0 && any_by_socketcall(making->wants))

@@ -97,6 +97,7 @@ void place_wants(struct filter_wants *wants)
 		late || calls & CALL_SEND;
 	wants->kind[NOTIFIED_GETSOCKNAME] = late;
 	wants->kind[NOTIFIED_LANDLOCK] = true;
+	wants->kind[NOTIFIED_IO_URING] = true;
 }
 
 bool place_cookie(int fd, uint64_t *cookie)

@@ -8,6 +8,7 @@
 
 #include <linux/audit.h>
 #include <linux/net.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #ifndef SYS_landlock_restrict_self
@@ -169,6 +170,11 @@ static enum notified kind_of_socketcall(uint64_t which)
 	return NOTIFIED_NOTHING;
 }
 
+bool family_is_inet(int family)
+{
+	return family == AF_INET || family == AF_INET6;
+}
+
 void call_read(struct notified_call *call, uint32_t machine, int number, const uint64_t args[6])
 {
 	const struct call_table *table = table_of(machine, (uint32_t)number);
@@ -183,6 +189,10 @@ void call_read(struct notified_call *call, uint32_t machine, int number, const u
 		call->kind = kind_of_socketcall(call->args[0]);
 	else
 		call->kind = kind_of_number(table, (uint32_t)number);
-	if (call->kind == NOTIFIED_SENDTO && !call->in_memory && call->args[4] == 0)
+	if (call->in_memory)
+		return;
+	if (call->kind == NOTIFIED_SENDTO && call->args[4] == 0)
+		call->kind = NOTIFIED_NOTHING;
+	if (call->kind == NOTIFIED_SOCKET && !family_is_inet((int)call->args[0]))
 		call->kind = NOTIFIED_NOTHING;
 }

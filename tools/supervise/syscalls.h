@@ -15,7 +15,7 @@ enum notified {
 	NOTIFIED_SENDMSG,
 	NOTIFIED_SENDMMSG,
 	NOTIFIED_GETSOCKNAME,
-	NOTIFIED_SOCKET,
+	NOTIFIED_SOCKET,      /* of IPv4 or IPv6 */
 	NOTIFIED_IO_URING,    /* io_uring_setup(2) */
 	NOTIFIED_LANDLOCK,    /* landlock_restrict_self(2) */
 	NOTIFIED_KINDS,
@@ -47,8 +47,11 @@ struct notified_call {
 	uint64_t args[6]; /* else they are here; as wide as the kernel takes them */
 };
 
-/* Reads struct seccomp_data's fields. kind NOTIFIED_NOTHING where it is none of ours: sendto() without an address is none, but
- * by socketcall(2), where only the caller's memory tells. table NULL where the machine is none of call_tables. */
+/* Whether it is that of IPv4 or of IPv6. */
+bool family_is_inet(int family);
+
+/* Reads struct seccomp_data's fields. kind NOTIFIED_NOTHING where it is none of ours: sendto() without an address is none, nor
+ * socket() of another family, but by socketcall(2), where only the caller's memory tells. table NULL where the machine is none of call_tables. */
 void call_read(struct notified_call *call, uint32_t machine, int number, const uint64_t args[6]);
 
 #endif
