@@ -45,7 +45,7 @@ static void parse_reserved(struct kernel *kernel, const char *words)
 	}
 }
 
-static bool look(struct kernel *kernel)
+bool kernel_read(struct kernel *kernel)
 {
 	struct arena arena = { 0 };
 	size_t length;
@@ -74,7 +74,7 @@ static void renew(const struct kernel *old)
 
 	if (kernel == MAP_FAILED)
 		return;
-	if (!look(kernel) || same(kernel, old) ||
+	if (!kernel_read(kernel) || same(kernel, old) ||
 	    !atomic_compare_exchange_strong(&current, &old, kernel))
 		munmap(kernel, sizeof(*kernel));
 }

@@ -26,6 +26,9 @@ const struct kernel *kernel_known(void);
  * come here, and so may shut themselves off from /proc. */
 const struct kernel *kernel_now(void);
 
+/* Reads them into *kernel, of zeros, for who is in another network namespace for a moment. False where they cannot be read. */
+bool kernel_read(struct kernel *kernel);
+
 bool kernel_reserves(const struct kernel *kernel, uint16_t port);
 
 /* Whether the kernel can be told to take this port inside connect() (IP_LOCAL_PORT_RANGE): the late way. */

@@ -93,7 +93,7 @@ static void entry_unpack(struct sock *sock, uint32_t entry)
 }
 
 /* Fills family, protocol and kind from the arguments that socket(2) takes. A protocol of 0 is the type's usual. */
-static void classify(struct sock *sock, int domain, int type, int protocol)
+void sock_classify(struct sock *sock, int domain, int type, int protocol)
 {
 	memset(sock, 0, sizeof(*sock));
 	if (domain != AF_INET && domain != AF_INET6)
@@ -182,7 +182,7 @@ static void ask(int fd, struct sock *sock)
 {
 	int domain = option_of(fd, SOL_SOCKET, SO_DOMAIN);
 
-	classify(sock, domain, option_of(fd, SOL_SOCKET, SO_TYPE), option_of(fd, SOL_SOCKET, SO_PROTOCOL));
+	sock_classify(sock, domain, option_of(fd, SOL_SOCKET, SO_TYPE), option_of(fd, SOL_SOCKET, SO_PROTOCOL));
 	if (!sock->protocol)
 		return;
 	sock->reuse = true;
@@ -303,7 +303,7 @@ void sock_born(int fd, int domain, int type, int protocol)
 	if (!remembered(fd))
 		return;
 	held_release(fd);
-	classify(&sock, domain, type, protocol);
+	sock_classify(&sock, domain, type, protocol);
 	sock_remember(fd, &sock);
 }
 

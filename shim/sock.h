@@ -90,6 +90,8 @@ void sock_forget(int fd);
 /* close_range(2): all from `first` to `last`. */
 void sock_forget_range(unsigned int first, unsigned int last);
 
+/* Fills what the arguments of socket(2) say; protocol 0: no socket of ours. */
+void sock_classify(struct sock *sock, int domain, int type, int protocol);
 /* socket(2) made `fd`. */
 void sock_born(int fd, int domain, int type, int protocol);
 /* dup(2) and its kin: `to` is another name of the socket behind `fd`. */

@@ -16,6 +16,7 @@
 #include "shim/bind.h"
 #include "shim/session.h"
 #include "shim/sock.h"
+#include "tools/supervise/birth.h"
 #include "tools/supervise/client.h"
 #include "tools/supervise/hand.h"
 #include "tools/supervise/place.h"
@@ -373,6 +374,22 @@ static int carry_socket(struct work *work, struct verdict *verdict)
 	return error ? error : carry_inet(work, verdict);
 }
 
+/* Calls that have no descriptor yet, but are to get one. */
+static int carry_new(struct work *work, struct verdict *verdict)
+{
+	const struct birth birth = { work->listener, work->id, (int)work->call.args[0], (int)work->call.args[1],
+	                             (int)work->call.args[2] };
+	int error;
+
+	caller = &work->asking.caller;
+	if (work->call.kind == NOTIFIED_SOCKET)
+		error = birth_carry(&birth, &work->asking, verdict);
+	else
+		error = ring_refuse(work->asking.client);
+	caller = NULL;
+	return error;
+}
+
 /* 0; -ESTALE, -ESRCH: the caller is not what it was taken for. */
 static int carry_for(struct work *work, struct verdict *verdict, uint64_t instruction)
 {
@@ -387,13 +404,9 @@ static int carry_for(struct work *work, struct verdict *verdict, uint64_t instru
 		verdict->go_on = true;
 		return 0;
 	}
-	if (work->call.kind == NOTIFIED_IO_URING) {
-		caller = &work->asking.caller;
-		error = ring_refuse(work->asking.client);
-		caller = NULL;
-		return error;
-	}
 	error = read_arguments(work);
+	if (!error && (work->call.kind == NOTIFIED_SOCKET || work->call.kind == NOTIFIED_IO_URING))
+		return carry_new(work, verdict);
 	work->fd = error ? error : client_copy(work->asking.client, (int)work->call.args[0]);
 	if (work->fd < 0)
 		return work->fd;

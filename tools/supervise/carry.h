@@ -10,6 +10,7 @@
  *            long as the program's timeout says, and interruptible as ever; whatever address it finds now is not looked at.
  *            Everything else has its result from here.
  *  bind, listen   are made here.
+ *  socket    is told of where it decides the port (birth.h).
  *  send      binds the socket here and goes on: the port is decided, wherever the message now goes. (Where no rule named the
  *            first destination the kernel chooses the port, and it stays, as it does without us.)
  *
@@ -28,6 +29,7 @@
 #include <stdint.h>
 
 struct verdict {
+	bool answered;  /* its caller has the result already (birth.h) */
 	bool go_on;     /* the call is the kernel's; else its result is: */
 	int64_t value;
 	int error;      /* 0 or -errno */

@@ -357,6 +357,21 @@ bool client_is_there(const struct client *client)
 	return syscall(SYS_pidfd_send_signal, client->pidfd, 0, NULL, 0) == 0 || errno != ESRCH;
 }
 
+uint32_t client_tid(const struct client *client)
+{
+	return client->tid;
+}
+
+int client_pidfd(const struct client *client)
+{
+	return client->pidfd;
+}
+
+int client_pidfd_of_thread(const struct client *client)
+{
+	return client->by_process ? -1 : client->pidfd;
+}
+
 int client_copy(const struct client *client, int fd)
 {
 	int copy = (int)syscall(SYS_pidfd_getfd, client->pidfd, fd, 0);
@@ -472,6 +487,11 @@ bool client_is_told(struct client *client, enum told what)
 void client_landlocked(void)
 {
 	atomic_store(&landlocked, true);
+}
+
+bool client_is_labelled(const struct client *client)
+{
+	return client->program->labelled;
 }
 
 bool client_is_confined(const struct client *client)

@@ -28,6 +28,11 @@ void client_forget(struct client *client);
 /* Whether it still is the thread that it was. */
 bool client_is_there(const struct client *client);
 
+/* Its number; and a pidfd, of the thread (Linux 6.9) or of its process: client_pidfd_of_thread() is -1 then. */
+uint32_t client_tid(const struct client *client);
+int client_pidfd(const struct client *client);
+int client_pidfd_of_thread(const struct client *client);
+
 /* Reads its memory: 0; -EFAULT: not all of it is there; -ESTALE: it is another program by now, or gone. */
 int client_read(const struct client *client, uint64_t address, void *to, size_t size);
 
@@ -50,6 +55,7 @@ bool client_is_told(struct client *client, enum told what);
 /* Whether it may do less than this process: it has another security label (SELinux, AppArmor), or somebody of the tree has
  * put himself under Landlock's rules (client_landlocked()), which are inherited and not to be seen from outside. */
 bool client_is_confined(const struct client *client);
+bool client_is_labelled(const struct client *client);
 void client_landlocked(void);
 
 /* Whether a signal that it handles waits for it. */

@@ -12,10 +12,12 @@
 #include "config/facts.h"
 #include "config/locate.h"
 #include "shim/bind.h"
+#include "shim/kernel.h"
 #include "shim/log.h"
 #include "shim/real.h"
 #include "shim/session.h"
 #include "shim/table.h"
+#include "tools/supervise/birth.h"
 #include "tools/supervise/client.h"
 #include "tools/supervise/status.h"
 
@@ -98,6 +100,11 @@ void place_wants(struct filter_wants *wants)
 	wants->kind[NOTIFIED_GETSOCKNAME] = late;
 	wants->kind[NOTIFIED_LANDLOCK] = true;
 	wants->kind[NOTIFIED_IO_URING] = true;
+	if (!birth_is_right(policy, kernel_now()))
+		return;
+	wants->kind[NOTIFIED_CONNECT] = wants->kind[NOTIFIED_SENDTO] = wants->kind[NOTIFIED_SENDMSG] =
+		wants->kind[NOTIFIED_SENDMMSG] = false;
+	wants->kind[NOTIFIED_SOCKET] = true;
 }
 
 bool place_cookie(int fd, uint64_t *cookie)

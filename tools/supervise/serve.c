@@ -86,7 +86,8 @@ static void *listen_and_answer(void *unused)
 		if (atomic_fetch_sub(&listening, 1) == 1)
 			start_another();
 		carry(listener, notification, &verdict);
-		answer(to, notification->id, &verdict);
+		if (!verdict.answered)
+			answer(to, notification->id, &verdict);
 		if (atomic_fetch_add(&listening, 1) >= LISTEN_MOST)
 			break;
 	}

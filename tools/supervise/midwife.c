@@ -1,0 +1,297 @@
+/* midwife.c - making sockets in another process's place. */
+#define _GNU_SOURCE
+#include "tools/supervise/midwife.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/kernel.h"
+#include "shim/log.h"
+#include "shim/sock.h"
+#include "tools/supervise/status.h"
+
+#ifndef CLONE_INTO_CGROUP
+#define CLONE_INTO_CGROUP 0x200000000ULL /* Linux 5.7 */
+#endif
+#define PATH_ROOM 4096
+
+/* What of its maker stays on a socket. */
+struct maker {
+	uint32_t user, group; /* of the file system */
+	uint64_t cgroup;      /* of cgroup v2: its folder's inode; 0: unknown */
+	uint64_t network;     /* the namespace's inode; 0: unknown */
+};
+
+/* --- who somebody is ------------------------------------------------------------------------------------------------- */
+
+/* struct pidfd_info and PIDFD_GET_INFO of <linux/pidfd.h>, Linux 6.13. */
+struct thread_info {
+	uint64_t mask, cgroup;
+	uint32_t ids[9]; /* pid, tgid, ppid; ruid, rgid, euid, egid, suid, sgid */
+	uint32_t user, group;
+	int32_t exit_code;
+};
+_Static_assert(sizeof(struct thread_info) == 64, "the size is part of the request's number");
+#define THREAD_INFO _IOWR(0xFF, 11, struct thread_info)
+#define THREAD_INFO_NEEDED 6u /* credentials, control group */
+
+static bool ask_thread(struct maker *maker, int pidfd)
+{
+	struct thread_info info = { .mask = THREAD_INFO_NEEDED };
+
+	if (ioctl(pidfd, THREAD_INFO, &info) < 0 || (info.mask & THREAD_INFO_NEEDED) != THREAD_INFO_NEEDED)
+		return false;
+	maker->user = info.user;
+	maker->group = info.group;
+	maker->cgroup = info.cgroup;
+	return true;
+}
+
+/* Opens the folder of a thread's control group; -1 where that is nowhere to be seen. */
+static int cgroup_open(const char *thread)
+{
+	static const char *const mounts[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+	char line[PATH_ROOM], path[PATH_ROOM + 32];
+	int fd = -1;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%s/cgroup", thread);
+	file = fopen(path, "re");
+	while (file && fd < 0 && fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = '\0';
+		for (int i = 1; fd < 0 && i >= 0 && strncmp(line, "0::", 3) == 0; i--) {
+			snprintf(path, sizeof(path), "%s%s", mounts[i], line + 3);
+			fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		}
+	}
+	if (file)
+		fclose(file);
+	return fd;
+}
+
+static uint64_t inode_of(int fd, const char *path)
+{
+	struct stat status;
+
+	return (path ? stat(path, &status) : fstat(fd, &status)) == 0 ? status.st_ino : 0;
+}
+
+/* The last of the four numbers: real, effective, saved, of the file system. */
+static uint32_t of_file_system(const char *words)
+{
+	uint32_t number = 0;
+
+	return sscanf(words, "%*u %*u %*u %u", &number) == 1 ? number : 0;
+}
+
+/* Before Linux 6.13. */
+static bool read_thread(struct maker *maker, const char *thread, uint32_t tid)
+{
+	struct status status;
+	int fd;
+
+	if (!status_read(&status, tid))
+		return false;
+	maker->user = of_file_system(status_words(&status, "Uid"));
+	maker->group = of_file_system(status_words(&status, "Gid"));
+	fd = cgroup_open(thread);
+	maker->cgroup = fd < 0 ? 0 : inode_of(fd, NULL);
+	if (fd >= 0)
+		close(fd);
+	return true;
+}
+
+static bool maker_read(struct maker *maker, uint32_t tid, int pidfd)
+{
+	char thread[16], path[40];
+
+	snprintf(thread, sizeof(thread), "%u", tid);
+	snprintf(path, sizeof(path), "/proc/%s/ns/net", thread);
+	maker->network = inode_of(-1, path);
+	return (pidfd >= 0 && ask_thread(maker, pidfd)) || read_thread(maker, thread, tid);
+}
+
+/* This thread: its user never changes but here, its namespace never, its control group when somebody moves the process. */
+static bool maker_of_own(struct maker *maker)
+{
+	uint32_t tid = (uint32_t)syscall(SYS_gettid);
+	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	bool known = maker_read(maker, tid, pidfd);
+
+	if (pidfd >= 0)
+		close(pidfd);
+	return known;
+}
+
+/* --- the socket ------------------------------------------------------------------------------------------------------- */
+
+bool midwife_can_hold(const struct kernel *kernel, struct port_range range)
+{
+	for (uint32_t port = range.lo; port <= range.hi; port++)
+		if (!kernel_takes_late(kernel, (uint16_t)port))
+			return false;
+	return true;
+}
+
+static int make(const struct newborn *newborn)
+{
+	uint32_t range = (uint32_t)newborn->range.hi << 16 | newborn->range.lo;
+	int fd = (int)syscall(SYS_socket, newborn->domain, newborn->type | SOCK_CLOEXEC, newborn->protocol);
+
+	if (fd < 0)
+		return -errno;
+	if (setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, sizeof(range)) == 0)
+		return fd;
+	close(fd);
+	return -ERANGE;
+}
+
+/* For this thread alone, which glibc's own would not leave at that. What may not be is not done; this says whether it is. */
+static bool become(const struct maker *maker)
+{
+	syscall(SYS_setfsgid, maker->group);
+	syscall(SYS_setfsuid, maker->user);
+	return (uint32_t)syscall(SYS_setfsgid, -1) == maker->group && (uint32_t)syscall(SYS_setfsuid, -1) == maker->user;
+}
+
+static bool is_same_user(const struct maker *one, const struct maker *other)
+{
+	return one->user == other->user && one->group == other->group;
+}
+
+static int make_here(const struct maker *own, const struct maker *as, const struct newborn *newborn)
+{
+	int fd;
+
+	if (is_same_user(own, as))
+		return make(newborn);
+	fd = become(as) ? make(newborn) : -EPERM;
+	become(own); /* one's own effective user is always allowed */
+	return fd;
+}
+
+/* --- in a process of its own ------------------------------------------------------------------------------------------- */
+
+/* The namespace of a user who has made a namespace of users for it can only be entered together with that one. */
+static int enter(int pidfd)
+{
+	if (setns(pidfd, CLONE_NEWNET) == 0 || setns(pidfd, CLONE_NEWUSER | CLONE_NEWNET) == 0)
+		return 0;
+	return -EXDEV;
+}
+
+struct journey {
+	const struct maker *own, *as;
+	const struct newborn *newborn;
+	int pidfd; /* who is in the other namespace; -1: it is the same */
+	int place; /* the descriptor that becomes the socket */
+};
+
+/* Only system calls: other threads of the process may have held any lock. The exit code is an errno. */
+static _Noreturn void journey_go(const struct journey *journey)
+{
+	struct kernel kernel = { .no_timestamps = false };
+	int fd = is_same_user(journey->own, journey->as) || become(journey->as) ? 0 : -EPERM;
+
+	if (!fd && journey->pidfd >= 0) {
+		fd = enter(journey->pidfd);
+		if (!fd && (!kernel_read(&kernel) || !midwife_can_hold(&kernel, journey->newborn->range)))
+			fd = -ERANGE;
+	}
+	if (!fd)
+		fd = make(journey->newborn);
+	if (fd >= 0 && dup3(fd, journey->place, O_CLOEXEC) < 0)
+		fd = -errno;
+	if (fd >= 0)
+		close(fd);
+	_exit(fd < 0 ? -fd : 0);
+}
+
+/* No signal tells of its end: this is no child that anybody else waits for. */
+static pid_t journey_begin(int cgroup)
+{
+	struct clone_args args = { .flags = CLONE_FILES };
+
+	if (cgroup >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)cgroup;
+	}
+	return (pid_t)syscall(SYS_clone3, &args, sizeof(args));
+}
+
+static void say_cgroup(struct client *client)
+{
+	char words[256];
+	struct text text = TEXT_OVER(words);
+
+	if (!log_wants(LOG_LEVEL_WARNING) || !client_is_told(client, TOLD_CGROUP))
+		return;
+	log_begin(&text);
+	text_add(&text, "its control group cannot be entered from here: its sockets are the supervisor's to firewalls and BPF "
+	                "programs that look at that");
+	log_send(LOG_LEVEL_WARNING, &text);
+}
+
+/* Who may not put processes into the client's group makes its sockets in his own one: where he is he could run programs of
+ * his anyway, and so nobody gains by it. */
+static pid_t journey_begin_in(struct client *client, const char *thread)
+{
+	int cgroup = cgroup_open(thread);
+	pid_t child = cgroup < 0 ? -1 : journey_begin(cgroup);
+
+	if (child == 0)
+		return 0;
+	if (cgroup >= 0)
+		close(cgroup);
+	if (child > 0)
+		return child;
+	say_cgroup(client);
+	return journey_begin(-1);
+}
+
+static int make_apart(struct client *client, struct journey *journey)
+{
+	char thread[16];
+	int status = 0;
+	pid_t child, ended;
+
+	journey->place = fcntl(client_pidfd(client), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (journey->place < 0)
+		return -errno;
+	snprintf(thread, sizeof(thread), "%u", client_tid(client));
+	child = journey->own->cgroup != journey->as->cgroup ? journey_begin_in(client, thread) : journey_begin(-1);
+	if (child == 0)
+		journey_go(journey);
+	do
+		ended = child < 0 ? -1 : waitpid(child, &status, __WALL);
+	while (child > 0 && ended < 0 && errno == EINTR);
+	if (child > 0 && ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return journey->place;
+	close(journey->place);
+	return ended == child && WIFEXITED(status) ? -WEXITSTATUS(status) : -ENOBUFS;
+}
+
+int midwife_socket(struct client *client, const struct newborn *newborn)
+{
+	struct maker own, as;
+	struct journey journey = { .own = &own, .as = &as, .newborn = newborn, .pidfd = -1 };
+
+	if (!maker_of_own(&own) || !maker_read(&as, client_tid(client), client_pidfd_of_thread(client)))
+		return -ESRCH;
+	if (as.network == 0 || own.network != as.network)
+		journey.pidfd = client_pidfd(client);
+	if (journey.pidfd < 0 && own.cgroup == as.cgroup)
+		return make_here(&own, &as, newborn);
+	return make_apart(client, &journey);
+}
