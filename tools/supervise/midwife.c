@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,26 +123,36 @@ static bool maker_read(struct maker *maker, uint32_t tid, int pidfd)
 	return (pidfd >= 0 && ask_thread(maker, pidfd)) || read_thread(maker, thread, tid);
 }
 
-/* This thread: its user never changes but here, its namespace never, its control group when somebody moves the process. */
+static struct maker own_at_start;
+static int own_pidfd = -1;
+
+static void own_look(void)
+{
+	own_pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	maker_read(&own_at_start, (uint32_t)getpid(), own_pidfd);
+}
+
+/* This thread: its user changes nowhere but here, its namespace never, its control group when somebody moves the process. */
 static bool maker_of_own(struct maker *maker)
 {
-	uint32_t tid = (uint32_t)syscall(SYS_gettid);
-	int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
-	bool known = maker_read(maker, tid, pidfd);
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	if (pidfd >= 0)
-		close(pidfd);
-	return known;
+	pthread_once(&once, own_look);
+	*maker = own_at_start;
+	return (own_pidfd >= 0 && ask_thread(maker, own_pidfd)) || read_thread(maker, "self", (uint32_t)getpid());
 }
 
 /* --- the socket ------------------------------------------------------------------------------------------------------- */
 
 bool midwife_can_hold(const struct kernel *kernel, struct port_range range)
 {
-	for (uint32_t port = range.lo; port <= range.hi; port++)
-		if (!kernel_takes_late(kernel, (uint16_t)port))
+	for (uint32_t port = range.lo; port <= range.hi; port++) {
+		if (port % 64 == 0 && port + 63 <= range.hi && kernel->reserved[port / 64] == 0)
+			port += 63;
+		else if (kernel_reserves(kernel, (uint16_t)port))
 			return false;
-	return true;
+	}
+	return kernel_takes_late(kernel, range.lo) && kernel_takes_late(kernel, range.hi);
 }
 
 static int make(const struct newborn *newborn)
