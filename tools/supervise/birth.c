@@ -23,6 +23,8 @@
 #define SECCOMP_ADDFD_FLAG_SEND (1UL << 1) /* Linux 5.14 */
 #endif
 
+static bool is_in_force;
+
 /* --- whether it is the way ---------------------------------------------------------------------------------------------- */
 
 static struct port_range range_of(const struct port_set *set)
@@ -91,7 +93,13 @@ bool birth_is_right(const struct policy *policy, const struct kernel *kernel)
 	for (uint32_t i = 0; i < policy->rules; i++)
 		if (!rule_fits(&policy->rule[i], kernel))
 			return false;
-	return kernel_has_ranges() && !was_given_unbound();
+	is_in_force = kernel_has_ranges() && !was_given_unbound();
+	return is_in_force;
+}
+
+bool birth_is_in_force(void)
+{
+	return is_in_force;
 }
 
 /* --- a socket -------------------------------------------------------------------------------------------------------------- */
@@ -146,17 +154,16 @@ static int refuse(struct client *client, int error)
 	return -EACCES;
 }
 
-/* The call's result is the descriptor there, or what kept it from being one. */
-static int hand_over(const struct birth *birth, int fd, struct verdict *verdict)
+int birth_hand_over(int listener, uint64_t id, int fd, unsigned int flags, struct verdict *verdict)
 {
 	struct seccomp_notif_addfd add = {
-		.id = birth->id,
+		.id = id,
 		.flags = SECCOMP_ADDFD_FLAG_SEND,
 		.srcfd = (uint32_t)fd,
-		.newfd_flags = birth->type & SOCK_CLOEXEC ? O_CLOEXEC : 0,
+		.newfd_flags = flags,
 	};
 
-	verdict->answered = ioctl(birth->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0;
+	verdict->answered = ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &add) >= 0;
 	return verdict->answered ? 0 : -errno;
 }
 
@@ -174,7 +181,7 @@ static int make(const struct birth *birth, const struct rule *rule, struct askin
 		return refuse(asking->client, fd);
 	if (fd < 0)
 		return fd;
-	error = hand_over(birth, fd, verdict);
+	error = birth_hand_over(birth->listener, birth->id, fd, birth->type & SOCK_CLOEXEC ? O_CLOEXEC : 0, verdict);
 	close(fd);
 	return error;
 }

@@ -24,8 +24,10 @@
 #include "tools/supervise/carry.h"
 #include "tools/supervise/client.h"
 
-/* Whether it is the way for this policy and for what this process was given: no unbound Internet socket, from before. */
+/* Whether it is the way for this policy and for what this process was given: no unbound Internet socket, from before. It is
+ * in force then. */
 bool birth_is_right(const struct policy *policy, const struct kernel *kernel);
+bool birth_is_in_force(void);
 
 /* socket(2), as notified. */
 struct birth {
@@ -36,5 +38,8 @@ struct birth {
 
 /* Carries it out; `caller` is the engine's. 0, or what the call comes to, as -errno. */
 int birth_carry(const struct birth *birth, struct asking *asking, struct verdict *verdict);
+
+/* Gives a copy of `fd` to the caller of a notified call, as its result. 0 or what it comes to instead. */
+int birth_hand_over(int listener, uint64_t id, int fd, unsigned int flags, struct verdict *verdict);
 
 #endif

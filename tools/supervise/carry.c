@@ -379,13 +379,15 @@ static int carry_new(struct work *work, struct verdict *verdict)
 {
 	const struct birth birth = { work->listener, work->id, (int)work->call.args[0], (int)work->call.args[1],
 	                             (int)work->call.args[2] };
+	const struct ring ring = { work->listener, work->id, (uint32_t)work->call.args[0], work->call.args[1],
+	                           work->call.table->is_32_bit };
 	int error;
 
 	caller = &work->asking.caller;
 	if (work->call.kind == NOTIFIED_SOCKET)
 		error = birth_carry(&birth, &work->asking, verdict);
 	else
-		error = ring_refuse(work->asking.client);
+		error = ring_carry(&ring, work->asking.client, verdict);
 	caller = NULL;
 	return error;
 }

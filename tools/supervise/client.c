@@ -94,12 +94,12 @@ static void program_put(struct program *program)
 		program_free(program);
 }
 
-static int mem_open(uint32_t pid)
+static int mem_open(uint32_t pid, int flags)
 {
 	char path[40];
 
 	snprintf(path, sizeof(path), "/proc/%u/mem", pid);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -145,7 +145,7 @@ static struct program *program_new(uint32_t pid, const struct status *status, in
 		return NULL;
 	program->users = 1;
 	program->pid = pid;
-	program->mem = mem_open(pid); /* before the facts: if it becomes another program meanwhile, that is noticed */
+	program->mem = mem_open(pid, O_RDONLY); /* before the facts: if it becomes another program meanwhile, that is noticed */
 	*error = program->mem < 0 ? program->mem : 0;
 	if (!*error)
 		program->session = session_for(pid, error);
@@ -339,6 +339,11 @@ int client_read(const struct client *client, uint64_t address, void *to, size_t 
 	ssize_t n = address > INT64_MAX ? -1 : pread(client->program->mem, to, size, (off_t)address);
 
 	return n == (ssize_t)size ? 0 : n == 0 ? -ESTALE : -EFAULT;
+}
+
+int client_memory(const struct client *client)
+{
+	return mem_open(client->tid, O_WRONLY);
 }
 
 /* Whether the number is still that of a thread of the process. */

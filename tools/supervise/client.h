@@ -36,6 +36,9 @@ int client_pidfd_of_thread(const struct client *client);
 /* Reads its memory: 0; -EFAULT: not all of it is there; -ESTALE: it is another program by now, or gone. */
 int client_read(const struct client *client, uint64_t address, void *to, size_t size);
 
+/* Its memory, opened to be written: -errno. Who asks then makes sure that it still is whose it was. */
+int client_memory(const struct client *client);
+
 /* A copy of its descriptor (O_CLOEXEC), or -errno: -EBADF: it has no such. */
 int client_copy(const struct client *client, int fd);
 

@@ -155,8 +155,9 @@ bool midwife_can_hold(const struct kernel *kernel, struct port_range range)
 	return kernel_takes_late(kernel, range.lo) && kernel_takes_late(kernel, range.hi);
 }
 
-static int make(const struct newborn *newborn)
+static int make(const void *context)
 {
+	const struct newborn *newborn = context;
 	uint32_t range = (uint32_t)newborn->range.hi << 16 | newborn->range.lo;
 	int fd = (int)syscall(SYS_socket, newborn->domain, newborn->type | SOCK_CLOEXEC, newborn->protocol);
 
@@ -204,9 +205,11 @@ static int enter(int pidfd)
 
 struct journey {
 	const struct maker *own, *as;
-	const struct newborn *newborn;
-	int pidfd; /* who is in the other namespace; -1: it is the same */
-	int place; /* the descriptor that becomes the socket */
+	int (*make)(const void *context);
+	const void *context;
+	const struct port_range *range;
+	int pidfd; /* of somebody in the other network namespace, whose settings must hold `range`; -1: it is the same */
+	int place; /* the descriptor that becomes what is made */
 };
 
 /* Only system calls: other threads of the process may have held any lock. The exit code is an errno. */
@@ -217,11 +220,11 @@ static _Noreturn void journey_go(const struct journey *journey)
 
 	if (!fd && journey->pidfd >= 0) {
 		fd = enter(journey->pidfd);
-		if (!fd && (!kernel_read(&kernel) || !midwife_can_hold(&kernel, journey->newborn->range)))
+		if (!fd && (!kernel_read(&kernel) || !midwife_can_hold(&kernel, *journey->range)))
 			fd = -ERANGE;
 	}
 	if (!fd)
-		fd = make(journey->newborn);
+		fd = journey->make(journey->context);
 	if (fd >= 0 && dup3(fd, journey->place, O_CLOEXEC) < 0)
 		fd = -errno;
 	if (fd >= 0)
@@ -296,7 +299,7 @@ static int make_apart(struct client *client, struct journey *journey)
 int midwife_socket(struct client *client, const struct newborn *newborn)
 {
 	struct maker own, as;
-	struct journey journey = { .own = &own, .as = &as, .newborn = newborn, .pidfd = -1 };
+	struct journey journey = { &own, &as, make, newborn, &newborn->range, .pidfd = -1 };
 
 	if (!maker_of_own(&own) || !maker_read(&as, client_tid(client), client_pidfd_of_thread(client)))
 		return -ESRCH;
@@ -305,4 +308,14 @@ int midwife_socket(struct client *client, const struct newborn *newborn)
 	if (journey.pidfd < 0 && own.cgroup == as.cgroup)
 		return make_here(&own, &as, newborn);
 	return make_apart(client, &journey);
+}
+
+int midwife_apart(struct client *client, int (*make_it)(const void *context), const void *context)
+{
+	struct maker own, as;
+	struct journey journey = { &own, &as, make_it, context, .pidfd = -1 };
+
+	if (!maker_of_own(&own) || !maker_read(&as, client_tid(client), client_pidfd_of_thread(client)))
+		return -ESRCH;
+	return is_same_user(&own, &as) ? make_apart(client, &journey) : -EPERM;
 }

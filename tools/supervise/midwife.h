@@ -27,6 +27,10 @@ struct newborn {
  * -ENOBUFS no process can be started to make it. */
 int midwife_socket(struct client *client, const struct newborn *newborn);
 
+/* Something else, which make() makes by system calls alone and returns, or -errno: in a process of its own in any case, in the
+ * client's control group. -EPERM: the client has another user or group than this process. */
+int midwife_apart(struct client *client, int (*make)(const void *context), const void *context);
+
 /* Whether the kernel keeps sockets within the range by itself, by the settings read. */
 bool midwife_can_hold(const struct kernel *kernel, struct port_range range);
 
