@@ -103,13 +103,18 @@ static ssize_t finish_listen(const struct act *act)
 
 static int read_arguments(struct work *work)
 {
+	/* As many as the kernel reads: there may be nothing behind them. */
+	static const int counts[NOTIFIED_KINDS] = {
+		[NOTIFIED_CONNECT] = 3, [NOTIFIED_BIND] = 3, [NOTIFIED_LISTEN] = 2, [NOTIFIED_SENDTO] = 6, [NOTIFIED_SENDMSG] = 3,
+		[NOTIFIED_SENDMMSG] = 4, [NOTIFIED_GETSOCKNAME] = 3, [NOTIFIED_SOCKET] = 3,
+	};
+	int error, count = counts[work->call.kind];
 	uint32_t narrow[6];
-	int error;
 
 	if (!work->call.in_memory)
 		return 0;
-	error = client_read(work->asking.client, work->call.args[1], narrow, sizeof(narrow));
-	for (int i = 0; !error && i < 6; i++)
+	error = client_read(work->asking.client, work->call.args[1], narrow, (size_t)count * sizeof(narrow[0]));
+	for (int i = 0; !error && i < count; i++)
 		work->call.args[i] = narrow[i];
 	return error;
 }

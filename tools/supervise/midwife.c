@@ -196,9 +196,9 @@ static int make_here(const struct maker *own, const struct maker *as, const stru
 /* --- in a process of its own ------------------------------------------------------------------------------------------- */
 
 /* The namespace of a user who has made a namespace of users for it can only be entered together with that one. */
-static int enter(int pidfd)
+static int enter(int network, int users)
 {
-	if (setns(pidfd, CLONE_NEWNET) == 0 || setns(pidfd, CLONE_NEWUSER | CLONE_NEWNET) == 0)
+	if (setns(network, CLONE_NEWNET) == 0 || (setns(users, CLONE_NEWUSER) == 0 && setns(network, CLONE_NEWNET) == 0))
 		return 0;
 	return -EXDEV;
 }
@@ -208,8 +208,9 @@ struct journey {
 	int (*make)(const void *context);
 	const void *context;
 	const struct port_range *range;
-	int pidfd; /* of somebody in the other network namespace, whose settings must hold `range`; -1: it is the same */
-	int place; /* the descriptor that becomes what is made */
+	bool goes_elsewhere; /* into a network namespace whose settings must hold `range` */
+	int network, users;  /* the client's namespaces; -1 */
+	int place;           /* the descriptor that becomes what is made */
 };
 
 /* Only system calls: other threads of the process may have held any lock. The exit code is an errno. */
@@ -218,8 +219,8 @@ static _Noreturn void journey_go(const struct journey *journey)
 	struct kernel kernel = { .no_timestamps = false };
 	int fd = is_same_user(journey->own, journey->as) || become(journey->as) ? 0 : -EPERM;
 
-	if (!fd && journey->pidfd >= 0) {
-		fd = enter(journey->pidfd);
+	if (!fd && journey->goes_elsewhere) {
+		fd = enter(journey->network, journey->users);
 		if (!fd && (!kernel_read(&kernel) || !midwife_can_hold(&kernel, *journey->range)))
 			fd = -ERANGE;
 	}
@@ -274,38 +275,67 @@ static pid_t journey_begin_in(struct client *client, const char *thread)
 	return journey_begin(-1);
 }
 
+/* The exit code, an errno. */
+static int journey_end(pid_t child)
+{
+	int status = 0;
+	pid_t ended;
+
+	do
+		ended = child < 0 ? -1 : waitpid(child, &status, __WALL);
+	while (child > 0 && ended < 0 && errno == EINTR);
+	return child > 0 && ended == child && WIFEXITED(status) ? WEXITSTATUS(status) : ENOBUFS;
+}
+
+static int namespace_open(const char *thread, const char *kind)
+{
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%s/ns/%s", thread, kind);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static void close_if_open(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static int make_apart(struct client *client, struct journey *journey)
 {
 	char thread[16];
-	int status = 0;
-	pid_t child, ended;
+	int error;
+	pid_t child;
 
 	journey->place = fcntl(client_pidfd(client), F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	if (journey->place < 0)
 		return -errno;
 	snprintf(thread, sizeof(thread), "%u", client_tid(client));
+	if (journey->goes_elsewhere) {
+		journey->network = namespace_open(thread, "net");
+		journey->users = namespace_open(thread, "user");
+	}
 	child = journey->own->cgroup != journey->as->cgroup ? journey_begin_in(client, thread) : journey_begin(-1);
 	if (child == 0)
 		journey_go(journey);
-	do
-		ended = child < 0 ? -1 : waitpid(child, &status, __WALL);
-	while (child > 0 && ended < 0 && errno == EINTR);
-	if (child > 0 && ended == child && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	error = journey_end(child);
+	close_if_open(journey->network);
+	close_if_open(journey->users);
+	if (!error)
 		return journey->place;
 	close(journey->place);
-	return ended == child && WIFEXITED(status) ? -WEXITSTATUS(status) : -ENOBUFS;
+	return -error;
 }
 
 int midwife_socket(struct client *client, const struct newborn *newborn)
 {
 	struct maker own, as;
-	struct journey journey = { &own, &as, make, newborn, &newborn->range, .pidfd = -1 };
+	struct journey journey = { &own, &as, make, newborn, &newborn->range, .network = -1, .users = -1 };
 
 	if (!maker_of_own(&own) || !maker_read(&as, client_tid(client), client_pidfd_of_thread(client)))
 		return -ESRCH;
-	if (as.network == 0 || own.network != as.network)
-		journey.pidfd = client_pidfd(client);
-	if (journey.pidfd < 0 && own.cgroup == as.cgroup)
+	journey.goes_elsewhere = as.network == 0 || own.network != as.network;
+	if (!journey.goes_elsewhere && own.cgroup == as.cgroup)
 		return make_here(&own, &as, newborn);
 	return make_apart(client, &journey);
 }
@@ -313,7 +343,7 @@ int midwife_socket(struct client *client, const struct newborn *newborn)
 int midwife_apart(struct client *client, int (*make_it)(const void *context), const void *context)
 {
 	struct maker own, as;
-	struct journey journey = { &own, &as, make_it, context, .pidfd = -1 };
+	struct journey journey = { &own, &as, make_it, context, .network = -1, .users = -1 };
 
 	if (!maker_of_own(&own) || !maker_read(&as, client_tid(client), client_pidfd_of_thread(client)))
 		return -ESRCH;

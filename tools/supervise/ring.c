@@ -15,6 +15,15 @@
 #include "tools/supervise/midwife.h"
 
 /* What headers may lack: the numbers are the kernel's promise. */
+#ifndef IORING_SETUP_SUBMIT_ALL
+#define IORING_SETUP_SUBMIT_ALL (1U << 7) /* Linux 5.18 */
+#endif
+#ifndef IORING_SETUP_COOP_TASKRUN
+#define IORING_SETUP_COOP_TASKRUN (1U << 8) /* Linux 5.19, and the following */
+#define IORING_SETUP_TASKRUN_FLAG (1U << 9)
+#define IORING_SETUP_SQE128 (1U << 10)
+#define IORING_SETUP_CQE32 (1U << 11)
+#endif
 #define OP_SOCKET 45              /* Linux 5.19 */
 #define OP_BIND 56                /* Linux 6.11 */
 #define OP_LISTEN 57
