@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -92,8 +93,11 @@ static uint64_t inode_of(int fd, const char *path)
 static uint32_t of_file_system(const char *words)
 {
 	uint32_t number = 0;
+	char *end;
 
-	return sscanf(words, "%*u %*u %*u %u", &number) == 1 ? number : 0;
+	for (int i = 0; i < 4; i++, words = end)
+		number = (uint32_t)strtoul(words, &end, 10);
+	return number;
 }
 
 /* Before Linux 6.13. */

@@ -82,9 +82,9 @@ static long ring_register(int fd, unsigned int what, void *with, unsigned int co
 /* The operations that this kernel has. */
 static unsigned int ops_of(int fd)
 {
-	struct {
+	union {
 		struct io_uring_probe head;
-		struct io_uring_probe_op ops[OPS];
+		char room[sizeof(struct io_uring_probe) + OPS * sizeof(struct io_uring_probe_op)];
 	} probe;
 
 	memset(&probe, 0, sizeof(probe));
