@@ -43,6 +43,17 @@ static void supervise(const char *policy, const char *const program[])
 	cr_assert(exited(&run, 0), "status 0x%x %s%s", (unsigned int)run.status, run.out, run.err);
 }
 
+#define UNPRIVILEGED \
+	"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", built("portshim"), "run", "--supervise"
+
+/* Starts what begins so. */
+static void start_unprivileged(const char *policy, const char *const argv[])
+{
+	shell("printf '%s' >/dev/shm/policy && chmod 644 /dev/shm/policy", policy);
+	run = (struct run){ .bare = true, .env = { "PORTSHIM_CONF=/dev/shm/policy" } };
+	run_start(&run, argv);
+}
+
 static void supervise_python(const char *policy, const char *code)
 {
 	supervise(policy, (const char *const[]){ PYTHON, "-c", code, NULL });
@@ -108,18 +119,23 @@ Test(birth, binds_are_what_they_were)
 
 /* --- when it is the way ---------------------------------------------------------------------------------------------------- */
 
-/* The supervisor is the front's only child. */
-static pid_t supervisor(void)
+static pid_t child_of(pid_t pid)
 {
 	char path[64];
-	int pid = 0;
+	int child = 0;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", run.pid, run.pid);
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	file = fopen(path, "re");
-	cr_assert(file && fscanf(file, "%d", &pid) == 1);
+	cr_assert(file && fscanf(file, "%d", &child) == 1, "no child of %d", pid);
 	fclose(file);
-	return pid;
+	return child;
+}
+
+/* The front's only child. */
+static pid_t supervisor(void)
+{
+	return child_of(run.pid);
 }
 
 /* What connect() and socket() come to when there is no supervisor any more, of a socket made before. */
@@ -271,6 +287,32 @@ Test(birth, the_control_group_is_the_programs)
 	cr_expect(is_ours(server_accept(tcp, NULL)));
 }
 
+static pid_t program(void)
+{
+	return child_of(child_of(run.pid));
+}
+
+/* Root has put the program where its supervisor's user may put nobody. */
+Test(birth, a_control_group_that_cannot_be_entered)
+{
+	const char *const argv[] = { UNPRIVILEGED, built("tests/probes/act"), "pause", "socket 0 tcp4", "connect 0 127.0.0.1 5000",
+	                             "socket 1 tcp4", NULL };
+	char folder[128];
+
+	snprintf(folder, sizeof(folder), "%s/portshim-birth-%d", cgroup_mount(), getpid());
+	if (mkdir(folder, 0755) < 0)
+		cr_skip_test("no cgroup v2 of one's own");
+	start_unprivileged("[portshim]\nlog = warning\n" KERNEL, argv);
+	run_until_paused(&run);
+	shell("echo %d >%s/cgroup.procs", program(), folder);
+	run_go_on(&run);
+	run_end(&run);
+	cr_expect_eq(rmdir(folder), 0, "%s is in use: %m", folder);
+	cr_expect(is_ours(server_accept(tcp, NULL)));
+	cr_assert(strstr(run.err, "control group"), "%s", run.err);
+	cr_expect_not(strstr(strstr(run.err, "control group") + 1, "control group"), "%s", run.err);
+}
+
 /* --- elsewhere --------------------------------------------------------------------------------------------------------------- */
 
 #define MEET \
@@ -298,12 +340,10 @@ Test(birth, in_another_network_namespace_with_another_range)
 
 Test(birth, in_a_namespace_of_a_user_without_rights)
 {
-	const char *const argv[] = { "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", built("portshim"), "run",
-	                             "--supervise", "unshare", "--user", "--map-root-user", "--net", "bash", "-c", MEET, NULL };
+	const char *const argv[] = { UNPRIVILEGED, "unshare", "--user", "--map-root-user", "--net", "bash", "-c", MEET, NULL };
 
 	server_tcp("127.0.0.1", 5001);
-	run = (struct run){ .bare = true, .env = { "PORTSHIM_CONF=/dev/shm/policy" } };
-	shell("printf '" KERNEL "' >/dev/shm/policy && chmod 644 /dev/shm/policy");
-	run_program(&run, argv);
+	start_unprivileged(KERNEL, argv);
+	run_end(&run);
 	cr_expect(is_ours(atoi(run.out)), "%s%s", run.out, run.err);
 }

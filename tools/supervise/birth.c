@@ -23,6 +23,9 @@
 #define SECCOMP_ADDFD_FLAG_SEND (1UL << 1) /* Linux 5.14 */
 #endif
 
+/* The protocols whose sockets the kernel is seen to keep within their range. */
+#define HELD (PROTOCOL_TCP | PROTOCOL_UDP | PROTOCOL_UDPLITE)
+
 static bool is_in_force;
 
 /* --- whether it is the way ---------------------------------------------------------------------------------------------- */
@@ -133,6 +136,8 @@ static const char *words_for(int error)
 		return "its network namespace cannot be entered from here";
 	case -ERANGE:
 		return "ip_local_port_range and ip_local_reserved_ports do not leave its ports to the kernel";
+	case -EPROTONOSUPPORT:
+		return "SCTP and DCCP choose ports by themselves";
 	case -EACCES:
 		return "it has a security label of its own";
 	}
@@ -146,7 +151,7 @@ static int refuse(struct client *client, int error)
 
 	if (log_wants(LOG_LEVEL_ERROR) && client_is_told(client, TOLD_REFUSED)) {
 		log_begin(&text);
-		text_add(&text, "it is given no sockets (EACCES): ");
+		text_add(&text, "it is refused sockets: ");
 		text_add(&text, words_for(error));
 		text_add(&text, "; another `choose` than kernel does without that");
 		log_send(LOG_LEVEL_ERROR, &text);
@@ -177,7 +182,12 @@ static int make(const struct birth *birth, const struct rule *rule, struct askin
 	if (!is_held(kernel_now(), &rule->ports))
 		return refuse(asking->client, -ERANGE);
 	fd = midwife_socket(asking->client, &newborn);
-	if (fd == -EXDEV || fd == -ERANGE || fd == -EPERM)
+	if (fd >= 0 && !(protocol_of(birth) & HELD)) {
+		close(fd);
+		refuse(asking->client, -EPROTONOSUPPORT);
+		return -EPROTONOSUPPORT;
+	}
+	if (fd == -EXDEV || fd == -ERANGE || fd == -EUSERS)
 		return refuse(asking->client, fd);
 	if (fd < 0)
 		return fd;

@@ -12,7 +12,8 @@
  *
  * Who makes a socket stays on it; see midwife.h. A program whose network namespace cannot be entered, or that has a security
  * label of its own (SELinux, AppArmor), gets EACCES: its own socket would be outside of the range without anybody to
- * notice. The same where ip_local_port_range does not hold the set any more.
+ * notice. The same where ip_local_port_range does not hold the set any more. There are no sockets of SCTP and DCCP
+ * (EPROTONOSUPPORT) for a program that has a rule for those: whether the kernel holds them was not to be seen.
  *
  * Not covered: unbound sockets that a program is sent by somebody who is not supervised; and 32-bit programs that change the
  * arguments of socketcall(2) while it is decided. */

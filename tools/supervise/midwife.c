@@ -192,20 +192,12 @@ static int make_here(const struct maker *own, const struct maker *as, const stru
 
 	if (is_same_user(own, as))
 		return make(newborn);
-	fd = become(as) ? make(newborn) : -EPERM;
+	fd = become(as) ? make(newborn) : -EUSERS;
 	become(own); /* one's own effective user is always allowed */
 	return fd;
 }
 
 /* --- in a process of its own ------------------------------------------------------------------------------------------- */
-
-/* The namespace of a user who has made a namespace of users for it can only be entered together with that one. */
-static int enter(int network, int users)
-{
-	if (setns(network, CLONE_NEWNET) == 0 || (setns(users, CLONE_NEWUSER) == 0 && setns(network, CLONE_NEWNET) == 0))
-		return 0;
-	return -EXDEV;
-}
 
 struct journey {
 	const struct maker *own, *as;
@@ -217,17 +209,24 @@ struct journey {
 	int place;           /* the descriptor that becomes what is made */
 };
 
+/* A namespace that belongs to one of users may have to be entered together with that. */
+static int enter(const struct journey *journey)
+{
+	struct kernel kernel = { .no_timestamps = false };
+
+	if (setns(journey->network, CLONE_NEWNET) < 0 &&
+	    (setns(journey->users, CLONE_NEWUSER) < 0 || setns(journey->network, CLONE_NEWNET) < 0))
+		return -EXDEV;
+	return kernel_read(&kernel) && midwife_can_hold(&kernel, *journey->range) ? 0 : -ERANGE;
+}
+
 /* Only system calls: other threads of the process may have held any lock. The exit code is an errno. */
 static _Noreturn void journey_go(const struct journey *journey)
 {
-	struct kernel kernel = { .no_timestamps = false };
-	int fd = is_same_user(journey->own, journey->as) || become(journey->as) ? 0 : -EPERM;
+	int fd = is_same_user(journey->own, journey->as) || become(journey->as) ? 0 : -EUSERS;
 
-	if (!fd && journey->goes_elsewhere) {
-		fd = enter(journey->network, journey->users);
-		if (!fd && (!kernel_read(&kernel) || !midwife_can_hold(&kernel, *journey->range)))
-			fd = -ERANGE;
-	}
+	if (!fd && journey->goes_elsewhere)
+		fd = enter(journey);
 	if (!fd)
 		fd = journey->make(journey->context);
 	if (fd >= 0 && dup3(fd, journey->place, O_CLOEXEC) < 0)
@@ -263,17 +262,19 @@ static void say_cgroup(struct client *client)
 }
 
 /* Who may not put processes into the client's group makes its sockets in his own one: where he is he could run programs of
- * his anyway, and so nobody gains by it. */
+ * his anyway, and so nobody gains by it. Where nobody could make one there (pids.max) there is none. */
 static pid_t journey_begin_in(struct client *client, const char *thread)
 {
-	int cgroup = cgroup_open(thread);
+	int cgroup = cgroup_open(thread), error = cgroup < 0 ? errno : 0;
 	pid_t child = cgroup < 0 ? -1 : journey_begin(cgroup);
 
 	if (child == 0)
 		return 0;
+	if (child < 0 && cgroup >= 0)
+		error = errno;
 	if (cgroup >= 0)
 		close(cgroup);
-	if (child > 0)
+	if (child > 0 || (error != EACCES && error != EPERM && error != ENOENT))
 		return child;
 	say_cgroup(client);
 	return journey_begin(-1);
@@ -334,7 +335,8 @@ static int make_apart(struct client *client, struct journey *journey)
 int midwife_socket(struct client *client, const struct newborn *newborn)
 {
 	struct maker own, as;
-	struct journey journey = { &own, &as, make, newborn, &newborn->range, .network = -1, .users = -1 };
+	struct journey journey = { .own = &own, .as = &as, .make = make, .context = newborn, .range = &newborn->range,
+	                           .network = -1, .users = -1 };
 
 	if (!maker_of_own(&own) || !maker_read(&as, client_tid(client), client_pidfd_of_thread(client)))
 		return -ESRCH;
@@ -347,9 +349,9 @@ int midwife_socket(struct client *client, const struct newborn *newborn)
 int midwife_apart(struct client *client, int (*make_it)(const void *context), const void *context)
 {
 	struct maker own, as;
-	struct journey journey = { &own, &as, make_it, context, .network = -1, .users = -1 };
+	struct journey journey = { .own = &own, .as = &as, .make = make_it, .context = context, .network = -1, .users = -1 };
 
 	if (!maker_of_own(&own) || !maker_read(&as, client_tid(client), client_pidfd_of_thread(client)))
 		return -ESRCH;
-	return is_same_user(&own, &as) ? make_apart(client, &journey) : -EPERM;
+	return is_same_user(&own, &as) ? make_apart(client, &journey) : -EUSERS;
 }

@@ -23,12 +23,12 @@ struct newborn {
  * -ESRCH   the client is gone;
  * -EXDEV   its network namespace cannot be entered from here;
  * -ERANGE  ip_local_port_range there does not hold the range, or keeps some of it reserved;
- * -EPERM   its user's identity cannot be taken on;
+ * -EUSERS  its user's identity cannot be taken on;
  * -ENOBUFS no process can be started to make it. */
 int midwife_socket(struct client *client, const struct newborn *newborn);
 
 /* Something else, which make() makes by system calls alone and returns, or -errno: in a process of its own in any case, in the
- * client's control group. -EPERM: the client has another user or group than this process. */
+ * client's control group. -EUSERS: the client has another user or group than this process. */
 int midwife_apart(struct client *client, int (*make)(const void *context), const void *context);
 
 /* Whether the kernel keeps sockets within the range by itself, by the settings read. */

@@ -173,7 +173,7 @@ static int make_for(const struct ring *ring, struct client *client, struct io_ur
 	if (params->flags & ~FLAGS_TAKEN)
 		return -EINVAL;
 	fd = midwife_apart(client, make, &making);
-	if (fd == -EPERM)
+	if (fd == -EUSERS)
 		return refuse(client);
 	if (fd < 0)
 		return fd;
