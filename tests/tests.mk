@@ -25,7 +25,7 @@ PROBES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/probes/*.c))
 PLATFORM := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/platform/*.c))
 SUITES := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/*/test_*.c))
 # What the benchmark starts; all else of bench/ is the benchmark.
-BENCH_PROGRAMS := load hold idle
+BENCH_PROGRAMS := load hold idle steps
 BENCH_SOURCES := $(filter-out $(BENCH_PROGRAMS:%=tests/bench/%.c) tests/bench/nothing.c,$(wildcard tests/bench/*.c))
 BENCH_OBJECTS := $(BENCH_SOURCES:%.c=$(BUILD)/%.o)
 BENCH := $(BENCH_PROGRAMS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/bench/nothing.so $(BUILD)/tests/bench/bench

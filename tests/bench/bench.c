@@ -18,7 +18,7 @@ static const struct part {
 	void (*run)(void);
 } parts[] = {
 	{ "churn", churn }, { "crowd", crowd }, { "startup", startup }, { "rules", rules }, { "memory", memory },
-	{ "fill", fill },
+	{ "supervise", supervise }, { "fill", fill },
 };
 
 int main(int argc, char **argv)

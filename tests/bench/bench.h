@@ -108,6 +108,7 @@ void crowd(void);   /* many processes at once */
 void fill(void);    /* a pool from empty to used up; plot */
 void startup(void); /* of a program that never uses the network */
 void rules(void);   /* long policies */
+void supervise(void); /* calls of a supervised tree, and its start */
 void memory(void);  /* of the table; questions to the kernel */
 
 /* --- plot.c --- */
