@@ -24,6 +24,7 @@ struct caller {
 	uint64_t owner;                /* owner_of() */
 	uint32_t entry;                /* what is remembered of the one socket in hand; 0: nothing */
 	_Atomic uint64_t note;         /* its lease */
+	int domain, type, protocol;    /* of that socket, as socket(2) takes them */
 	bool elsewhere;                /* the socket is in another network namespace than this process */
 	/* Fills user, group and groups. */
 	void (*identify)(const struct caller *caller, struct identity_store *store);

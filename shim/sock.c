@@ -132,17 +132,14 @@ static int option_of(int fd, int level, int option)
 	return real.getsockopt(fd, level, option, &value, &len) == 0 ? value : -1;
 }
 
-/* Bounds of the program's own. */
-static bool has_bounds(int fd)
+static int bounds_of(int fd)
 {
-	int bounds = option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE);
-
-	return bounds != 0 && bounds != -1 && !sock_is_mark(bounds);
+	return option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE);
 }
 
 void sock_mark(int fd, const struct sock *sock, enum sock_mark mark)
 {
-	int bounds = BOUNDS(mark), had = sock->early_only ? option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE) : 0;
+	int bounds = BOUNDS(mark), had = sock->early_only ? bounds_of(fd) : 0;
 
 	if (had == 0 || sock_is_mark(had))
 		real.setsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &bounds, sizeof(bounds));
@@ -150,7 +147,7 @@ void sock_mark(int fd, const struct sock *sock, enum sock_mark mark)
 
 /* Fills in what somebody else may have done to the socket: bound an address alone; put a bind off, or carried it out; made
  * it one of IPv4. What was put off by this descriptor stays so while there is no port, marked or not. */
-static void ask_binding(int fd, struct sock *sock)
+static void ask_binding(int fd, struct sock *sock, int bounds)
 {
 	union {
 		struct sockaddr any;
@@ -159,7 +156,6 @@ static void ask_binding(int fd, struct sock *sock)
 	} name = { .v6 = { 0 } };
 	socklen_t len = sizeof(name);
 	bool deferred = sock->state == SOCK_DEFERRED;
-	int bounds = option_of(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE);
 
 	sock->no_port = option_of(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT) > 0;
 	sock->state = SOCK_UNBOUND;
@@ -180,16 +176,21 @@ static void ask_binding(int fd, struct sock *sock)
  * bind(), which knows; getsockname() does not (it goes on showing the port of a refused connect). */
 static void ask(int fd, struct sock *sock)
 {
-	int domain = option_of(fd, SOL_SOCKET, SO_DOMAIN);
+	int bounds;
 
-	sock_classify(sock, domain, option_of(fd, SOL_SOCKET, SO_TYPE), option_of(fd, SOL_SOCKET, SO_PROTOCOL));
+	if (caller)
+		sock_classify(sock, caller->domain, caller->type, caller->protocol);
+	else
+		sock_classify(sock, option_of(fd, SOL_SOCKET, SO_DOMAIN), option_of(fd, SOL_SOCKET, SO_TYPE),
+		              option_of(fd, SOL_SOCKET, SO_PROTOCOL));
 	if (!sock->protocol)
 		return;
+	bounds = bounds_of(fd);
 	sock->reuse = true;
-	/* In the supervisor all sockets come from elsewhere, and it knows from where. */
-	sock->early_only = !caller || caller->elsewhere || has_bounds(fd);
+	/* In the supervisor all sockets come from elsewhere, and it knows from where; some have bounds of the program's own. */
+	sock->early_only = !caller || caller->elsewhere || (bounds != 0 && bounds != -1 && !sock_is_mark(bounds));
 	sock->copied = caller != NULL;
-	ask_binding(fd, sock);
+	ask_binding(fd, sock, bounds);
 }
 
 bool sock_know(int fd, struct sock *sock)
@@ -199,7 +200,7 @@ bool sock_know(int fd, struct sock *sock)
 	if (entry) {
 		entry_unpack(sock, entry);
 		if (sock->copied && sock->protocol && (sock->state == SOCK_UNBOUND || sock->state == SOCK_DEFERRED))
-			ask_binding(fd, sock);
+			ask_binding(fd, sock, bounds_of(fd));
 	} else if (fd >= 0) {
 		ask(fd, sock);
 		if (sock->protocol)

@@ -341,13 +341,14 @@ static int carry_inet(struct work *work, struct verdict *verdict)
 	uint64_t cookie;
 	struct hand hand;
 	ssize_t result;
-	int type = option_of(work->fd, SO_TYPE), protocol = option_of(work->fd, SO_PROTOCOL);
 
 	if (!place_cookie(work->fd, &cookie))
 		return -EPERM;
+	as->type = option_of(work->fd, SO_TYPE);
+	as->protocol = option_of(work->fd, SO_PROTOCOL);
 	work->confined = client_is_confined(work->asking.client);
-	work->stream = type == SOCK_STREAM || type == SOCK_DCCP;
-	work->tcp = type == SOCK_STREAM && (protocol == IPPROTO_TCP || protocol == IPPROTO_MPTCP);
+	work->stream = as->type == SOCK_STREAM || as->type == SOCK_DCCP;
+	work->tcp = as->type == SOCK_STREAM && (as->protocol == IPPROTO_TCP || as->protocol == IPPROTO_MPTCP);
 	hand_take(&hand, cookie);
 	as->entry = hand.entry;
 	as->elsewhere = place_is_elsewhere(work->fd);
@@ -374,6 +375,7 @@ static int carry_socket(struct work *work, struct verdict *verdict)
 		verdict->go_on = domain >= 0;
 		return domain < 0 ? domain : 0;
 	}
+	work->asking.caller.domain = domain;
 	if (!error && !still_waits(work))
 		error = -EINTR;
 	return error ? error : carry_inet(work, verdict);
