@@ -32,6 +32,8 @@ struct caller {
 	const struct session *(*renew)(const struct caller *caller);
 	/* Whether a signal waits for the thread whose call this is, or it is gone. */
 	bool (*is_interrupted)(const struct caller *caller);
+	/* A pause of a wait begins, or is over. False: it must not begin. */
+	bool (*rest)(struct caller *caller, bool begins);
 };
 
 /* NULL: this process itself. */

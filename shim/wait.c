@@ -122,10 +122,14 @@ int wait_a_little(struct wait *wait)
 	if (pause > wait->until - at)
 		pause = wait->until - at;
 	wait->pause = wait->pause * 2 < LONGEST_PAUSE ? wait->pause * 2 : LONGEST_PAUSE;
+	if (caller && !caller->rest(caller, true))
+		return -ETIMEDOUT;
 	wait_hold(wait);
 	end_if_cancelled(wait);
 	error = clock_sleep(pause, wait->holds ? &wait->before : NULL, sizeof(wait->before));
 	end_if_cancelled(wait);
+	if (caller)
+		caller->rest(caller, false);
 	if (!error && caller && caller->is_interrupted(caller))
 		error = -EINTR;
 	return error;

@@ -21,6 +21,7 @@
 #include "tools/supervise/hand.h"
 #include "tools/supervise/place.h"
 #include "tools/supervise/ring.h"
+#include "tools/supervise/serve.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -34,6 +35,7 @@ struct work {
 	int listener;
 	uint64_t id;
 	int fd;               /* the copy */
+	struct hand hand;     /* its turn */
 	bool stream, tcp;
 	bool confined;        /* the caller may do less than we */
 	bool named;           /* it has an address, in `name` */
@@ -335,11 +337,27 @@ static bool is_interrupted(const struct caller *as)
 	return !still_waits(work) || client_has_signal(work->asking.client);
 }
 
+/* While a call waits for a port others may use its socket; but somebody must be there to serve them. */
+static bool rest(struct caller *as, bool begins)
+{
+	struct work *work = (struct work *)as;
+
+	if (begins && !serve_can_do_without())
+		return false;
+	if (begins) {
+		work->hand.entry = as->entry;
+		hand_give_back(&work->hand);
+	} else {
+		hand_take(&work->hand, work->hand.cookie);
+		as->entry = work->hand.entry;
+	}
+	return true;
+}
+
 static int carry_inet(struct work *work, struct verdict *verdict)
 {
 	struct caller *as = &work->asking.caller;
 	uint64_t cookie;
-	struct hand hand;
 	ssize_t result;
 
 	if (!place_cookie(work->fd, &cookie))
@@ -349,10 +367,11 @@ static int carry_inet(struct work *work, struct verdict *verdict)
 	work->confined = client_is_confined(work->asking.client);
 	work->stream = as->type == SOCK_STREAM || as->type == SOCK_DCCP;
 	work->tcp = as->type == SOCK_STREAM && (as->protocol == IPPROTO_TCP || as->protocol == IPPROTO_MPTCP);
-	hand_take(&hand, cookie);
-	as->entry = hand.entry;
+	hand_take(&work->hand, cookie);
+	as->entry = work->hand.entry;
 	as->elsewhere = place_is_elsewhere(work->fd);
 	as->is_interrupted = is_interrupted;
+	as->rest = rest;
 	caller = as;
 	errno = 0;
 	result = carry_kind(work);
@@ -360,22 +379,21 @@ static int carry_inet(struct work *work, struct verdict *verdict)
 	verdict->value = result;
 	verdict->go_on = work->goes_on;
 	caller = NULL;
-	hand.entry = as->entry;
-	hand_give_back(&hand);
+	work->hand.entry = as->entry;
+	hand_give_back(&work->hand);
 	return 0;
 }
 
 static int carry_socket(struct work *work, struct verdict *verdict)
 {
-	int domain, error;
+	int domain = option_of(work->fd, SO_DOMAIN), error;
 
-	error = read_call(work);
-	domain = option_of(work->fd, SO_DOMAIN);
 	if (domain < 0 || (domain != AF_INET && domain != AF_INET6)) {
 		verdict->go_on = domain >= 0;
 		return domain < 0 ? domain : 0;
 	}
 	work->asking.caller.domain = domain;
+	error = read_call(work);
 	if (!error && !still_waits(work))
 		error = -EINTR;
 	return error ? error : carry_inet(work, verdict);
@@ -388,8 +406,10 @@ static int carry_new(struct work *work, struct verdict *verdict)
 	                             (int)work->call.args[2] };
 	const struct ring ring = { work->listener, work->id, (uint32_t)work->call.args[0], work->call.args[1],
 	                           work->call.table->is_32_bit };
-	int error;
+	int error = client_is_there(work->asking.client) ? 0 : -ESRCH;
 
+	if (error)
+		return error;
 	caller = &work->asking.caller;
 	if (work->call.kind == NOTIFIED_SOCKET)
 		error = birth_carry(&birth, &work->asking, verdict);
@@ -399,19 +419,17 @@ static int carry_new(struct work *work, struct verdict *verdict)
 	return error;
 }
 
-/* 0; -ESTALE, -ESRCH: the caller is not what it was taken for. */
-static int carry_for(struct work *work, struct verdict *verdict, uint64_t instruction)
+/* 0; -ESTALE, -ESRCH: the caller is not what it was taken for. Whose descriptor can be copied is there; and if its call still
+ * waits behind that, it is the thread that made it, for no other has had its number meanwhile. */
+static int carry_for(struct work *work, struct verdict *verdict)
 {
-	char byte;
-	int error = client_is_there(work->asking.client) ? 0 : -ESRCH;
+	int error;
 
-	if (!error && client_read(work->asking.client, instruction, &byte, 1) == -ESTALE)
-		error = -ESTALE;
-	if (error)
-		return error;
+	if (!client_is_same_program(work->asking.client))
+		return -ESTALE;
 	if (work->asking.caller.session->calls == 0) {
-		verdict->go_on = true;
-		return 0;
+		verdict->go_on = client_is_there(work->asking.client);
+		return verdict->go_on ? 0 : -ESRCH;
 	}
 	error = read_arguments(work);
 	if (!error && (work->call.kind == NOTIFIED_SOCKET || work->call.kind == NOTIFIED_IO_URING))
@@ -439,19 +457,27 @@ static bool try_carry(int listener, const struct seccomp_notif *notification, st
 		return true;
 	}
 	client = client_get(notification->pid, &error);
+	if (error == -EMFILE || error == -ENFILE)
+		client_drop_idle();
+	if (!client && (error == -EMFILE || error == -ENFILE || error == -ESRCH)) {
+		verdict->error = -EPERM;
+		return false;
+	}
 	if (!client) {
 		place_refuse(notification->pid, error);
 		verdict->error = -EPERM;
 		return true;
 	}
 	client_ask(&work.asking, client);
-	error = carry_for(&work, verdict, notification->data.instruction_pointer);
-	if (error == -ESTALE || error == -ESRCH)
+	error = carry_for(&work, verdict);
+	if (error == -ESTALE || error == -ESRCH || client_is_borrowed(client))
 		client_forget(client);
 	client_put(client);
+	if (error == -EMFILE || error == -ENFILE)
+		client_drop_idle();
 	if (error)
 		verdict->error = error;
-	return error != -ESTALE && error != -ESRCH;
+	return error != -ESTALE && error != -ESRCH && error != -EMFILE && error != -ENFILE;
 }
 
 void carry(int listener, const struct seccomp_notif *notification, struct verdict *verdict)

@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/kcmp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +15,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "shim/identity.h"
@@ -31,6 +34,8 @@
 #define KEPT 256       /* threads that are remembered while they make no call */
 #define BUCKETS 256
 #define LABEL_SIZE 512
+#define SIGNAL(number) (UINT64_C(1) << ((number) - 1))
+#define STOPS (SIGNAL(SIGSTOP) | SIGNAL(SIGTSTP) | SIGNAL(SIGTTIN) | SIGNAL(SIGTTOU))
 #define NAME_SIZE 16   /* TASK_COMM_LEN */
 
 /* A session that was replaced: calls under way may still look at it. */
@@ -48,6 +53,7 @@ struct program {
 	struct former *former;
 	uint64_t owner;
 	char name[NAME_SIZE];
+	bool borrowed;           /* its memory is its parent's */
 	bool labelled;           /* its security label is not ours */
 	atomic_uint told;        /* bits of enum told */
 	bool is_over;            /* it has become another program */
@@ -135,6 +141,12 @@ static bool has_label_of_its_own(uint32_t pid)
 	return strcmp(own, its) != 0;
 }
 
+/* Where the kernel does not compare (kcmp(2)), it is not. */
+static bool is_borrowed(uint32_t pid, uint32_t parent)
+{
+	return syscall(SYS_kcmp, pid, parent, KCMP_VM, 0, 0) == 0;
+}
+
 static struct program *program_new(uint32_t pid, const struct status *status, int *error)
 {
 	struct program *program = calloc(1, sizeof(*program));
@@ -154,6 +166,7 @@ static struct program *program_new(uint32_t pid, const struct status *status, in
 		return NULL;
 	}
 	program->owner = table ? owner_of(table, pid) : 0;
+	program->borrowed = is_borrowed(pid, (uint32_t)status_number(status, "PPid", 10));
 	program->labelled = has_label_of_its_own(pid);
 	name_copy(program->name, status_words(status, "Name"));
 	return program;
@@ -193,18 +206,34 @@ static void take_out(struct client *client)
 	kept--;
 }
 
-static void make_room(void)
+/* The one that was not heard of for longest; false: all have calls under way. */
+static bool drop_oldest(void)
 {
 	struct client *oldest = NULL;
 
-	for (unsigned int i = 0; kept >= KEPT && i < BUCKETS; i++)
+	for (unsigned int i = 0; i < BUCKETS; i++)
 		for (struct client *client = buckets[i]; client; client = client->next)
 			if (client->users == 0 && (!oldest || client->heard < oldest->heard))
 				oldest = client;
-	if (oldest) {
-		take_out(oldest);
-		client_free(oldest);
-	}
+	if (!oldest)
+		return false;
+	take_out(oldest);
+	client_free(oldest);
+	return true;
+}
+
+static void make_room(void)
+{
+	if (kept >= KEPT)
+		drop_oldest();
+}
+
+void client_drop_idle(void)
+{
+	pthread_mutex_lock(&lock);
+	while (drop_oldest())
+		;
+	pthread_mutex_unlock(&lock);
 }
 
 /* A byte of what it had when this was opened. Nothing can be read of a memory that nobody has any more. */
@@ -334,16 +363,23 @@ void client_forget(struct client *client)
 
 /* --- its memory and its descriptors ------------------------------------------------------------------------ */
 
-int client_read(const struct client *client, uint64_t address, void *to, size_t size)
+bool client_is_same_program(const struct client *client)
 {
-	ssize_t n = address > INT64_MAX ? -1 : pread(client->program->mem, to, size, (off_t)address);
-
-	return n == (ssize_t)size ? 0 : n == 0 ? -ESTALE : -EFAULT;
+	return is_same_program(client->program);
 }
 
-int client_memory(const struct client *client)
+bool client_is_borrowed(const struct client *client)
 {
-	return mem_open(client->tid, O_WRONLY);
+	return client->program->borrowed;
+}
+
+/* By the thread's number: its memory as it is now, and no more of it than it could read itself. */
+int client_read(const struct client *client, uint64_t address, void *to, size_t size)
+{
+	struct iovec here = { to, size }, there = { (void *)(uintptr_t)address, size };
+	ssize_t n = process_vm_readv((pid_t)client->tid, &here, 1, &there, 1, 0);
+
+	return n == (ssize_t)size ? 0 : n < 0 && errno != EFAULT ? -errno : -EFAULT;
 }
 
 /* Whether the number is still that of a thread of the process. */
@@ -379,6 +415,8 @@ int client_pidfd_of_thread(const struct client *client)
 
 int client_copy(const struct client *client, int fd)
 {
+	if (client->by_process && !is_of_process(client))
+		return -ESRCH;
 	int copy = (int)syscall(SYS_pidfd_getfd, client->pidfd, fd, 0);
 
 	return copy < 0 ? -errno : copy;
@@ -507,11 +545,13 @@ bool client_is_confined(const struct client *client)
 bool client_has_signal(const struct client *client)
 {
 	struct status *status = malloc(sizeof(*status));
-	uint64_t waiting = 0;
+	uint64_t waiting = 0, acts;
 
-	if (status && status_read(status, client->tid))
+	if (status && status_read(status, client->tid)) {
+		acts = status_number(status, "SigCgt", 16) | (STOPS & ~status_number(status, "SigIgn", 16));
 		waiting = (status_number(status, "SigPnd", 16) | status_number(status, "ShdPnd", 16)) &
-		          ~status_number(status, "SigBlk", 16) & status_number(status, "SigCgt", 16);
+		          ~status_number(status, "SigBlk", 16) & acts;
+	}
 	free(status);
 	return waiting != 0;
 }

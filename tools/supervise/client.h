@@ -1,11 +1,11 @@
 /* client.h - the processes whose calls the supervisor decides: their memory, their sockets, their rules.
  *
  * Theory of operation. A notification names a thread. What is needed to serve it is kept from call to call: a pidfd of the
- * thread, by which its sockets are copied, and a descriptor of its memory. Both are of that very process and never of one
- * that got the same number later: of a process that has ended they fail. The facts that rules ask for are read when a
+ * thread, by which its sockets are copied, and a descriptor of its program's memory. Both are of that very process and never
+ * of one that got the same number later: of a process that has ended they fail. The facts that rules ask for are read when a
  * process makes its first call. A program that it becomes by exec(2) has another memory; of the old one nothing can be
- * read any more, and that is how exec is noticed. (A child of vfork that makes calls before its exec is taken for its
- * parent's program.) What is kept is bounded; who has not been heard of for longest goes first. */
+ * read any more, and that is how exec is noticed. (Of a child of vfork, whose memory is its parent's, nothing is kept.)
+ * What is kept is bounded; who has not been heard of for longest goes first. */
 #ifndef PORTSHIM_TOOLS_SUPERVISE_CLIENT_H
 #define PORTSHIM_TOOLS_SUPERVISE_CLIENT_H
 
@@ -33,7 +33,16 @@ uint32_t client_tid(const struct client *client);
 int client_pidfd(const struct client *client);
 int client_pidfd_of_thread(const struct client *client);
 
-/* Reads its memory: 0; -EFAULT: not all of it is there; -ESTALE: it is another program by now, or gone. */
+/* Whether it runs the program that it was taken for, as far as is to be seen: see client_is_borrowed(). */
+bool client_is_same_program(const struct client *client);
+
+/* Whether its memory is that of its parent, too (vfork): then an exec is not seen, and nothing of it may be kept. */
+bool client_is_borrowed(const struct client *client);
+
+/* Closes what is kept of threads that make no call now: descriptors are short. */
+void client_drop_idle(void);
+
+/* Reads the memory of the thread that has its number: 0; -EFAULT: not all of it is there; -ESRCH. */
 int client_read(const struct client *client, uint64_t address, void *to, size_t size);
 
 /* Its memory, opened to be written: -errno. Who asks then makes sure that it still is whose it was. */
@@ -61,7 +70,7 @@ bool client_is_confined(const struct client *client);
 bool client_is_labelled(const struct client *client);
 void client_landlocked(void);
 
-/* Whether a signal that it handles waits for it. */
+/* Whether a signal waits for it that it handles, or that stops it. */
 bool client_has_signal(const struct client *client);
 
 /* Whether it may bind ports below ip_unprivileged_port_start, of a socket in another network namespace than that of this

@@ -281,6 +281,9 @@ const char *filter_words(int error)
 	case -ENOSYS:
 	case -EINVAL:
 		return "this kernel cannot tell a supervisor of system calls: that needs Linux 5.9 with CONFIG_SECCOMP_FILTER";
+	case -ENODEV:
+		return "/proc is not there, or is that of another PID namespace: mount it (mount -t proc proc /proc), or start "
+		       "this by 'unshare --mount-proc'";
 	case -EPERM:
 	case -EACCES:
 		return "a sandbox around this process does not let it supervise programs; allow seccomp(2), pidfd_open(2) and "

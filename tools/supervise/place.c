@@ -130,13 +130,23 @@ int place_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	return (int)syscall(SYS_bind, fd, addr, len);
 }
 
+/* Ended, whether or not somebody has waited for it. */
+static bool is_gone(uint32_t tid)
+{
+	struct status status;
+	const char *state = status_read(&status, tid) ? status_words(&status, "State") : "";
+
+	state += strspn(state, "\t ");
+	return *state == '\0' || *state == 'Z' || *state == 'X';
+}
+
 void place_refuse(uint32_t tid, int error)
 {
 	static _Atomic uint32_t last;
 	char words[512];
 	struct text text = { .at = words, .size = sizeof(words) };
 
-	if (error == -ESRCH || atomic_exchange(&last, tid) == tid || !log_wants(LOG_LEVEL_ERROR))
+	if (error == -ESRCH || is_gone(tid) || atomic_exchange(&last, tid) == tid || !log_wants(LOG_LEVEL_ERROR))
 		return;
 	text_add(&text, "portshim: process ");
 	text_add_number(&text, tid);

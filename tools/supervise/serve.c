@@ -6,7 +6,6 @@
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,11 +27,24 @@
 #endif
 
 #define STACK_SIZE ((size_t)256 * 1024)
-#define LISTEN_MOST 4  /* threads that wait for notifications; more end */
+#define LISTEN_MOST 2  /* threads that wait for notifications */
+#define REST_MOST 16   /* threads that rest; more end */
 
 static int listener;
 static size_t notification_size, answer_size; /* of this kernel, which may know more fields */
-static atomic_int listening;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t wanted = PTHREAD_COND_INITIALIZER;
+static int listening; /* threads that wait for notifications, or are about to */
+static int resting;   /* threads that wait until too few listen */
+static int called;    /* of them, those that are to listen now */
+
+static bool nobody_is_left(void)
+{
+	struct pollfd one = { .fd = listener, .events = POLLIN };
+
+	return poll(&one, 1, 0) > 0 && one.revents & POLLHUP;
+}
 
 /* 0: one was taken; else the thread has nothing to do any more. */
 static int take(struct seccomp_notif *notification)
@@ -41,7 +53,8 @@ static int take(struct seccomp_notif *notification)
 		memset(notification, 0, notification_size);
 		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) == 0)
 			return 0;
-		if (errno != EINTR && errno != ENOENT) /* ENOENT: whose call it was is gone */
+		/* ENOENT: whose call it was is gone, or all are that had the filter. */
+		if (errno != EINTR && (errno != ENOENT || nobody_is_left()))
 			return -errno;
 	}
 }
@@ -62,18 +75,74 @@ static void answer(struct seccomp_notif_resp *to, uint64_t id, const struct verd
 
 static void *listen_and_answer(void *unused);
 
-static void start_another(void)
+static bool start_another(void)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
+	bool started;
 
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, STACK_SIZE);
-	atomic_fetch_add(&listening, 1);
-	if (pthread_create(&thread, &attributes, listen_and_answer, NULL) != 0)
-		atomic_fetch_sub(&listening, 1); /* whoever is done with a call listens again */
+	started = pthread_create(&thread, &attributes, listen_and_answer, NULL) == 0;
 	pthread_attr_destroy(&attributes);
+	return started;
+}
+
+/* One takes a call: the last who listened sees to it that another does. If none can be started, whoever is done with a call
+ * listens again. */
+static void stop_listening(void)
+{
+	pthread_mutex_lock(&lock);
+	if (listening > 1)
+		listening--;
+	else if (resting > called && ++called)
+		pthread_cond_signal(&wanted);
+	else if (!start_another())
+		listening--;
+	pthread_mutex_unlock(&lock);
+}
+
+bool serve_can_do_without(void)
+{
+	bool can = true;
+
+	pthread_mutex_lock(&lock);
+	if (listening == 0) {
+		can = start_another();
+		listening += can;
+	}
+	pthread_mutex_unlock(&lock);
+	return can;
+}
+
+/* Done: listens again, or rests until there are too few who do. False: there are enough of both. */
+static bool listen_again(void)
+{
+	bool stays = true;
+
+	pthread_mutex_lock(&lock);
+	if (listening < LISTEN_MOST) {
+		listening++;
+	} else if (resting < REST_MOST) {
+		resting++;
+		while (called == 0)
+			pthread_cond_wait(&wanted, &lock);
+		called--;
+		resting--;
+	} else {
+		stays = false;
+	}
+	pthread_mutex_unlock(&lock);
+	return stays;
+}
+
+/* Has no room to take a call. */
+static void listen_no_more(void)
+{
+	pthread_mutex_lock(&lock);
+	listening--;
+	pthread_mutex_unlock(&lock);
 }
 
 static void *listen_and_answer(void *unused)
@@ -81,17 +150,17 @@ static void *listen_and_answer(void *unused)
 	struct seccomp_notif *notification = malloc(notification_size);
 	struct seccomp_notif_resp *to = malloc(answer_size);
 	struct verdict verdict;
+	bool stays = notification && to;
 
-	while (notification && to && take(notification) == 0) {
-		if (atomic_fetch_sub(&listening, 1) == 1)
-			start_another();
+	if (!stays)
+		listen_no_more();
+	while (stays && take(notification) == 0) {
+		stop_listening();
 		carry(listener, notification, &verdict);
 		if (!verdict.answered)
 			answer(to, notification->id, &verdict);
-		if (atomic_fetch_add(&listening, 1) >= LISTEN_MOST)
-			break;
+		stays = listen_again();
 	}
-	atomic_fetch_sub(&listening, 1);
 	free(notification);
 	free(to);
 	return unused;
@@ -112,6 +181,6 @@ void serve(int fd, void *unused)
 	answer_size = larger(sizes.seccomp_notif_resp, sizeof(struct seccomp_notif_resp));
 	/* Whom we answer to runs on this processor next, since we are about to wait. */
 	ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
-	atomic_store(&listening, 1);
+	listening = 1;
 	listen_and_answer(unused);
 }

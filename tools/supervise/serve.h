@@ -1,11 +1,16 @@
 /* serve.h - taking notifications from the kernel and answering them.
  *
- * Theory of operation. Each of a few threads takes a notification, carries the call out and answers. The one that takes the
- * last free place of those who wait starts another, so that somebody always listens, even where calls wait for a port
- * (`exhausted = wait`) or standard error is slow; those who are too many end. Nothing is shared between two calls but what
- * client.h and hand.h keep. */
+ * Theory of operation. Each of a few threads takes a notification, carries the call out and answers. The last of those who
+ * wait for one, when it has got it, calls another to wait, so that somebody always listens, even where calls wait for a port
+ * (`exhausted = wait`) or standard error is slow. Those who are too many rest until they are called: did they wait as well,
+ * each notification would wake them all. Nothing is shared between two calls but what client.h and hand.h keep. */
 #ifndef PORTSHIM_TOOLS_SUPERVISE_SERVE_H
 #define PORTSHIM_TOOLS_SUPERVISE_SERVE_H
+
+#include <stdbool.h>
+
+/* Whether somebody else listens, or can be had to, so that the calling thread may sleep. */
+bool serve_can_do_without(void);
 
 /* Serves `listener` for as long as this process lives. */
 void serve(int listener, void *unused);

@@ -22,6 +22,14 @@
 
 enum { FAILED = 125 };
 
+/* Whether /proc tells of the processes that have numbers here. */
+static bool proc_is_ours(void)
+{
+	char words[16] = "";
+
+	return readlink("/proc/self", words, sizeof(words) - 1) > 0 && strtol(words, NULL, 10) == getpid();
+}
+
 /* In a child, which ends: a filter that tells of nothing, and a look at what else is needed. */
 static int try_out(void)
 {
@@ -30,7 +38,7 @@ static int try_out(void)
 
 	if (!error && syscall(SYS_pidfd_getfd, -1, 0, 0) < 0 && errno != EBADF)
 		error = -errno;
-	return error;
+	return error || proc_is_ours() ? error : -ENODEV;
 }
 
 int supervise_possible(void)
