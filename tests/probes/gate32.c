@@ -1,6 +1,7 @@
 /* gate32.c - `gate32 CALL PORT`: one call to PORT of 127.0.0.1 through the gate for 32-bit programs (int 0x80), which a 64-bit
  * program may use as well: numbers, sizes and socketcall(2) are those of i386. Exit status 0: it went well; 1: it failed, and why is
- * printed; 77: there is no such gate. CALL: connect, sendto, sendmsg, sendmmsg; socketcall-connect, and so on. */
+ * printed; 77: there is no such gate. CALL: connect, sendto, sendmsg, sendmmsg; socketcall-connect, and so on. The
+ * socket is made the same way. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,7 +18,7 @@
 
 /* <asm/unistd_32.h> and <linux/net.h> */
 enum { NR_GETPID = 20, NR_SOCKETCALL = 102, NR_SENDMMSG = 345, NR_CONNECT = 362, NR_SENDTO = 369, NR_SENDMSG = 370 };
-enum { CALL_CONNECT = 3, CALL_SENDTO = 11, CALL_SENDMSG = 16, CALL_SENDMMSG = 20 };
+enum { NR_SOCKET = 359, CALL_SOCKET = 1, CALL_CONNECT = 3, CALL_SENDTO = 11, CALL_SENDMSG = 16, CALL_SENDMMSG = 20 };
 
 /* What the calls point to, where 4 bytes reach it. */
 struct low {
@@ -93,10 +94,21 @@ static int make_call(struct low *low, const char *name, int fd)
 	exit(2);
 }
 
+/* Its arguments stand at the end of what can be read. */
+static int make_socket(struct low *low, const char *name)
+{
+	uint32_t given[6] = { AF_INET, strstr(name, "connect") ? SOCK_STREAM : SOCK_DGRAM, 0 };
+	uint32_t *last = (uint32_t *)((char *)low + 4096) - 3;
+	uint32_t through[6] = { CALL_SOCKET, at(last) };
+
+	memcpy(last, given, 3 * sizeof(last[0]));
+	return strncmp(name, "socketcall-", 11) != 0 ? gate(NR_SOCKET, given) : gate(NR_SOCKETCALL, through);
+}
+
 int main(int argc, char **argv)
 {
 	static const uint32_t nothing[6];
-	struct low *low = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	struct low *low = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	int fd, result;
 
 	if (argc != 3 || low == MAP_FAILED)
@@ -105,7 +117,8 @@ int main(int argc, char **argv)
 	if (sigsetjmp(back, 1) || gate(NR_GETPID, nothing) <= 0)
 		return 77;
 	prepare(low, atoi(argv[2]));
-	fd = socket(AF_INET, strstr(argv[1], "connect") ? SOCK_STREAM : SOCK_DGRAM, 0);
+	munmap((char *)low + 4096, 4096);
+	fd = make_socket(low, argv[1]);
 	result = make_call(low, argv[1], fd);
 	if (result < 0)
 		printf("%s\n", strerrorname_np(-result));

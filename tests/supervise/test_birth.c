@@ -117,6 +117,38 @@ Test(birth, binds_are_what_they_were)
 	cr_expect_str_eq(result_of(&run, "bind 1 127.0.0.1 6000"), "-1 EPERM");
 }
 
+/* Of 32-bit programs, and by socketcall(2), whose arguments are in memory. */
+Test(birth, sockets_by_the_gate_of_32_bits)
+{
+	static const char *const calls[] = { "connect", "sendto", "sendmmsg", "socketcall-connect", "socketcall-sendmsg" };
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		const char *const argv[] = { built("portshim"), "run", "--supervise", built("tests/probes/gate32"), calls[i], "5000", NULL };
+
+		run = (struct run){ .bare = true, .policy = KERNEL };
+		run_program(&run, argv);
+		if (exited(&run, 77))
+			cr_skip_test("a kernel without 32-bit programs");
+		cr_assert(exited(&run, 0), "%s: %s%s", calls[i], run.out, run.err);
+		cr_expect(is_ours(strstr(calls[i], "connect") ? server_accept(tcp, NULL) : server_receive(udp)), "%s", calls[i]);
+	}
+}
+
+/* As it may by the kernel without us; the usual way leaves such a port out. */
+Test(birth, a_connection_may_meet_itself)
+{
+	static const struct {
+		const char *choose, *result;
+	} ways[] = { { "kernel", "0" }, { "kernel\nexhausted = wait 1ms", "-1 EADDRNOTAVAIL" }, { "random", "-1 EADDRNOTAVAIL" } };
+	char policy[128];
+
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		snprintf(policy, sizeof(policy), "[rule all]\nports = 40500\nchoose = %s\n", ways[i].choose);
+		supervise(policy, (const char *const[]){ built("tests/probes/act"), "socket 0 tcp4", "connect 0 127.0.0.1 40500", NULL });
+		cr_expect_str_eq(result_of(&run, "connect 0 127.0.0.1 40500"), ways[i].result, "%s", policy);
+	}
+}
+
 /* --- when it is the way ---------------------------------------------------------------------------------------------------- */
 
 static pid_t child_of(pid_t pid)

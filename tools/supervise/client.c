@@ -382,6 +382,11 @@ int client_read(const struct client *client, uint64_t address, void *to, size_t 
 	return n == (ssize_t)size ? 0 : n < 0 && errno != EFAULT ? -errno : -EFAULT;
 }
 
+int client_memory(const struct client *client)
+{
+	return mem_open(client->tid, O_WRONLY);
+}
+
 /* Whether the number is still that of a thread of the process. */
 static bool is_of_process(const struct client *client)
 {
