@@ -24,7 +24,15 @@ static void enter(void)
 	udp = server_udp("127.0.0.1", 5000);
 }
 
-TestSuite(birth, .init = enter);
+static char folder[128]; /* a control group of the test's own; "": none */
+
+static void leave(void)
+{
+	if (folder[0])
+		rmdir(folder); /* where the test failed before it could do so */
+}
+
+TestSuite(birth, .init = enter, .fini = leave);
 
 static bool is_ours(int port)
 {
@@ -305,7 +313,7 @@ static const char *cgroup_mount(void)
 
 Test(birth, the_control_group_is_the_programs)
 {
-	char folder[128], words[512], seen[64];
+	char words[512], seen[64];
 
 	snprintf(folder, sizeof(folder), "%s/portshim-birth-%d", cgroup_mount(), getpid());
 	if (mkdir(folder, 0755) < 0)
@@ -329,7 +337,6 @@ Test(birth, a_control_group_that_cannot_be_entered)
 {
 	const char *const argv[] = { UNPRIVILEGED, built("tests/probes/act"), "pause", "socket 0 tcp4", "connect 0 127.0.0.1 5000",
 	                             "socket 1 tcp4", NULL };
-	char folder[128];
 
 	snprintf(folder, sizeof(folder), "%s/portshim-birth-%d", cgroup_mount(), getpid());
 	if (mkdir(folder, 0755) < 0)
