@@ -359,9 +359,13 @@ int facts_of(struct facts *facts, struct arena *arena, uint32_t pid)
 	facts->command = read_strings(arena, proc_name(name, pid, "cmdline"), ' ');
 	facts->cgroup = read_cgroup(arena, pid);
 	facts->secure = vector_find(&vector, AT_SECURE) != 0;
+	facts->random = vector_find(&vector, AT_RANDOM);
 	if (!facts->secure)
 		facts->environment = read_strings(arena, proc_name(name, pid, "environ"), '\0');
-	return facts->command && facts->environment ? 0 : -ENOMEM;
+	if (facts->command && facts->environment)
+		return 0;
+	/* It may have ended meanwhile. */
+	return locate_read(arena, proc_name(name, pid, "environ"), &length, &error) ? -ENOMEM : error;
 }
 
 const char *facts_variable_in(const struct facts *facts, const char *name)

@@ -19,6 +19,7 @@ struct facts {
 	const char *environment; /* NAME=value strings one after the other, an empty one behind the last */
 	const char *cgroup;      /* path of each line of /proc/self/cgroup, one after the other likewise */
 	bool secure;             /* AT_SECURE: privileges that the user lacks; no variable of the user's counts */
+	uint64_t random;         /* of another process: where exec(2) left random bytes in its memory (AT_RANDOM); 0: unknown */
 };
 
 /* Effective user, group and supplementary groups of the caller: asked at the call, since daemons change them. */

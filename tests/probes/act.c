@@ -79,7 +79,7 @@ static int make_socket(const char *kind)
 	exit(2);
 }
 
-/* "127.0.0.1 80", "::1 80", "unix PATH", "null 0", "bad 0", "unspec 0"; a third word overrides the length. The
+/* "127.0.0.1 80", "::1 80", "unix PATH", "null 0", "bad 0", "hidden 0", "unspec 0"; a third word overrides the length. The
  * address lies in memory that may not be written: who edits it dies. */
 static const struct sockaddr *address(int at, socklen_t *len)
 {
@@ -116,6 +116,8 @@ static const struct sockaddr *address(int at, socklen_t *len)
 	else if (at + 2 < words && strspn(word[at + 2], "-0123456789"))
 		*len = (socklen_t)number(at + 2);
 	mprotect(page, 4096, PROT_READ);
+	if (strcmp(host, "hidden") == 0)
+		mprotect(page, 4096, PROT_NONE);
 	if (strcmp(host, "null") == 0)
 		return NULL;
 	return strcmp(host, "bad") == 0 ? (const struct sockaddr *)-1 : (const struct sockaddr *)page;

@@ -206,7 +206,8 @@ static ssize_t connect_for(struct work *work, struct act *act)
 	act->finish = finish_connect;
 	/* How others than TCP go on that somebody else has begun is their own affair; and a connect() that gives up waiting
 	 * says EALREADY then, where it would say EINPROGRESS. */
-	act->unseen = work->confined || (work->stream && (!work->tcp || gives_up(act->fd)));
+	act->unseen = work->confined ||
+	              (work->asking.caller.type != SOCK_DGRAM && (!work->tcp || gives_up(act->fd)));
 	if (name_is_inet(act->addr, act->len) && !name_is_unspec(act->addr, act->len))
 		return assign(act);
 	result = raw_connect(act->fd, act->addr, act->len);
@@ -470,7 +471,7 @@ static bool try_carry(int listener, const struct seccomp_notif *notification, st
 	}
 	client_ask(&work.asking, client);
 	error = carry_for(&work, verdict);
-	if (error == -ESTALE || error == -ESRCH || client_is_borrowed(client))
+	if (error == -ESTALE || error == -ESRCH)
 		client_forget(client);
 	client_put(client);
 	if (error == -EMFILE || error == -ENFILE)

@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/kcmp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -34,6 +33,7 @@
 #define KEPT 256       /* threads that are remembered while they make no call */
 #define BUCKETS 256
 #define LABEL_SIZE 512
+#define MARK_SIZE 16   /* of what AT_RANDOM tells */
 #define SIGNAL(number) (UINT64_C(1) << ((number) - 1))
 #define STOPS (SIGNAL(SIGSTOP) | SIGNAL(SIGTSTP) | SIGNAL(SIGTTIN) | SIGNAL(SIGTTOU))
 #define NAME_SIZE 16   /* TASK_COMM_LEN */
@@ -49,11 +49,12 @@ struct program {
 	unsigned int users;
 	uint32_t pid;
 	int mem;                 /* /proc/PID/mem */
+	uint64_t mark_at;        /* where exec(2) left random bytes in its memory; 0: not known */
+	char mark[MARK_SIZE];
 	struct session *session;
 	struct former *former;
 	uint64_t owner;
 	char name[NAME_SIZE];
-	bool borrowed;           /* its memory is its parent's */
 	bool labelled;           /* its security label is not ours */
 	atomic_uint told;        /* bits of enum told */
 	bool is_over;            /* it has become another program */
@@ -141,13 +142,35 @@ static bool has_label_of_its_own(uint32_t pid)
 	return strcmp(own, its) != 0;
 }
 
-/* Where the kernel does not compare (kcmp(2)), it is not. */
-static bool is_borrowed(uint32_t pid, uint32_t parent)
+/* By the thread's number: its memory as it is now, and no more of it than it could read itself. */
+static int memory_read(uint32_t tid, uint64_t address, void *to, size_t size)
 {
-	return syscall(SYS_kcmp, pid, parent, KCMP_VM, 0, 0) == 0;
+	struct iovec here = { to, size }, there = { (void *)(uintptr_t)address, size };
+	ssize_t n = process_vm_readv((pid_t)tid, &here, 1, &there, 1, 0);
+
+	return n == (ssize_t)size ? 0 : n < 0 && errno != EFAULT ? -errno : -EFAULT;
 }
 
-static struct program *program_new(uint32_t pid, const struct status *status, int *error)
+static void take_mark(struct program *program, uint32_t tid)
+{
+	uint64_t at = program->session->facts.random;
+
+	program->mark_at = at && memory_read(tid, at, program->mark, MARK_SIZE) == 0 ? at : 0;
+}
+
+/* Each exec leaves other random bytes in the new memory: so it is noticed even where others have the old one, too (vfork). Where
+ * none are to be seen: of a memory that nobody has any more nothing can be read. */
+static bool is_same_program(const struct program *program, uint32_t tid)
+{
+	char mark[MARK_SIZE];
+
+	if (!program->mark_at)
+		return pread(program->mem, mark, 1, 0) != 0;
+	return memory_read(tid, program->mark_at, mark, MARK_SIZE) == 0 && memcmp(mark, program->mark, MARK_SIZE) == 0;
+}
+
+/* All is asked by the thread's number: of a process whose first thread has ended, that one's says nothing. */
+static struct program *program_new(uint32_t pid, uint32_t tid, const struct status *status, int *error)
 {
 	struct program *program = calloc(1, sizeof(*program));
 	struct table *table = table_made();
@@ -157,16 +180,16 @@ static struct program *program_new(uint32_t pid, const struct status *status, in
 		return NULL;
 	program->users = 1;
 	program->pid = pid;
-	program->mem = mem_open(pid, O_RDONLY); /* before the facts: if it becomes another program meanwhile, that is noticed */
+	program->mem = mem_open(tid, O_RDONLY); /* before the facts: if it becomes another program meanwhile, that is noticed */
 	*error = program->mem < 0 ? program->mem : 0;
 	if (!*error)
-		program->session = session_for(pid, error);
+		program->session = session_for(tid, error);
 	if (*error) {
 		program_free(program);
 		return NULL;
 	}
 	program->owner = table ? owner_of(table, pid) : 0;
-	program->borrowed = is_borrowed(pid, (uint32_t)status_number(status, "PPid", 10));
+	take_mark(program, tid);
 	program->labelled = has_label_of_its_own(pid);
 	name_copy(program->name, status_words(status, "Name"));
 	return program;
@@ -236,34 +259,26 @@ void client_drop_idle(void)
 	pthread_mutex_unlock(&lock);
 }
 
-/* A byte of what it had when this was opened. Nothing can be read of a memory that nobody has any more. */
-static bool is_same_program(const struct program *program)
-{
-	char byte;
-
-	return pread(program->mem, &byte, 1, 0) != 0;
-}
-
 /* The program of another thread of the process, if it still runs that. */
-static struct program *program_find(uint32_t pid)
+static struct program *program_find(uint32_t pid, uint32_t tid)
 {
 	for (unsigned int i = 0; i < BUCKETS; i++)
 		for (struct client *client = buckets[i]; client; client = client->next)
 			if (client->program->pid == pid && !client->program->is_over)
-				return is_same_program(client->program) ? client->program : NULL;
+				return is_same_program(client->program, tid) ? client->program : NULL;
 	return NULL;
 }
 
-static struct program *program_get(uint32_t pid, const struct status *status, int *error)
+static struct program *program_get(uint32_t pid, uint32_t tid, const struct status *status, int *error)
 {
 	struct program *program;
 
 	pthread_mutex_lock(&lock);
-	program = program_find(pid);
+	program = program_find(pid, tid);
 	if (program)
 		program->users++;
 	pthread_mutex_unlock(&lock);
-	return program ? program : program_new(pid, status, error);
+	return program ? program : program_new(pid, tid, status, error);
 }
 
 /* A thread's own pidfd (Linux 6.9), or that of its process, whose descriptors it usually has. */
@@ -289,7 +304,7 @@ static int client_fill(struct client *client)
 		pid = (uint32_t)status_number(status, "Tgid", 10);
 		error = pidfd_open_for(client, pid);
 		if (!error)
-			client->program = program_get(pid, status, &error);
+			client->program = program_get(pid, client->tid, status, &error);
 	}
 	free(status);
 	return error;
@@ -365,21 +380,17 @@ void client_forget(struct client *client)
 
 bool client_is_same_program(const struct client *client)
 {
-	return is_same_program(client->program);
+	return is_same_program(client->program, client->tid);
 }
 
-bool client_is_borrowed(const struct client *client)
-{
-	return client->program->borrowed;
-}
-
-/* By the thread's number: its memory as it is now, and no more of it than it could read itself. */
 int client_read(const struct client *client, uint64_t address, void *to, size_t size)
 {
-	struct iovec here = { to, size }, there = { (void *)(uintptr_t)address, size };
-	ssize_t n = process_vm_readv((pid_t)client->tid, &here, 1, &there, 1, 0);
+	return memory_read(client->tid, address, to, size);
+}
 
-	return n == (ssize_t)size ? 0 : n < 0 && errno != EFAULT ? -errno : -EFAULT;
+int client_memory(const struct client *client)
+{
+	return mem_open(client->tid, O_WRONLY);
 }
 
 int client_memory(const struct client *client)
@@ -491,10 +502,11 @@ static void client_identify(const struct caller *as, struct identity_store *stor
 
 static const struct session *client_renew(const struct caller *as)
 {
-	struct program *program = ((const struct asking *)as)->client->program;
+	const struct client *client = ((const struct asking *)as)->client;
+	struct program *program = client->program;
 	struct former *former = malloc(sizeof(*former));
 	int error;
-	struct session *session = former ? session_for(program->pid, &error) : NULL;
+	struct session *session = former ? session_for(client->tid, &error) : NULL;
 
 	if (!session) {
 		free(former);

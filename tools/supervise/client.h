@@ -3,8 +3,8 @@
  * Theory of operation. A notification names a thread. What is needed to serve it is kept from call to call: a pidfd of the
  * thread, by which its sockets are copied, and a descriptor of its program's memory. Both are of that very process and never
  * of one that got the same number later: of a process that has ended they fail. The facts that rules ask for are read when a
- * process makes its first call. A program that it becomes by exec(2) has another memory; of the old one nothing can be
- * read any more, and that is how exec is noticed. (Of a child of vfork, whose memory is its parent's, nothing is kept.)
+ * process makes its first call. When it becomes another program by exec(2), the random bytes that the kernel gave it
+ * (AT_RANDOM) are others: that is how exec is noticed. (Before its exec, a child of vfork is its parent's program.)
  * What is kept is bounded; who has not been heard of for longest goes first. */
 #ifndef PORTSHIM_TOOLS_SUPERVISE_CLIENT_H
 #define PORTSHIM_TOOLS_SUPERVISE_CLIENT_H
@@ -33,11 +33,8 @@ uint32_t client_tid(const struct client *client);
 int client_pidfd(const struct client *client);
 int client_pidfd_of_thread(const struct client *client);
 
-/* Whether it runs the program that it was taken for, as far as is to be seen: see client_is_borrowed(). */
+/* Whether it runs the program that it was taken for. */
 bool client_is_same_program(const struct client *client);
-
-/* Whether its memory is that of its parent, too (vfork): then an exec is not seen, and nothing of it may be kept. */
-bool client_is_borrowed(const struct client *client);
 
 /* Closes what is kept of threads that make no call now: descriptors are short. */
 void client_drop_idle(void);
