@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "attempt.h"
+#include "caller.h"
 #include "owner.h"
 #include "real.h"
 #include "report.h"
@@ -117,6 +118,16 @@ static ssize_t give_up(struct attempt *a, int error)
 	return refuse(a->act, error == -EINTR ? EINTR : used_up_errno(a));
 }
 
+/* Another call may have given the socket its port while this one waited: a supervisor's callers take turns with it. */
+static bool try_again(struct attempt *a, ssize_t *result)
+{
+	bool has_port = caller && (sock_is_settled(a->act->fd) || sock_is_decided(a->act->fd));
+
+	if (has_port)
+		*result = finish(a);
+	return has_port || try_all(a, result);
+}
+
 /* Tries until a port is had, for as long as the rule waits. 0 with the call's result, or -errno. */
 static __attribute__((noinline)) int wait_for_port(struct attempt *a, ssize_t *result)
 {
@@ -130,7 +141,7 @@ static __attribute__((noinline)) int wait_for_port(struct attempt *a, ssize_t *r
 	a->wait = &wait;
 	do
 		error = wait_a_little(&wait);
-	while (!error && !try_all(a, result));
+	while (!error && !try_again(a, result));
 	a->wait = NULL;
 	wait_let(&wait);
 	return error;
