@@ -91,20 +91,29 @@ static bool serve_start(struct service *service)
 	return error == 0;
 }
 
+/* What one process may use is no measure for who serves a whole tree. */
+static void limit_raise(int what)
+{
+	struct rlimit limit, none = { RLIM_INFINITY, RLIM_INFINITY };
+	if (setrlimit(what, &none) == 0 || getrlimit(what, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(what, &limit);
+}
+
 /* A session of its own: no terminal reaches it, and it does not count when the kernel asks whether there is somebody left
  * who could continue the program's process group. */
 static void stand_aside(void)
 {
-	struct rlimit files;
 	setsid();
 	prctl(PR_SET_NAME, SUPERVISOR_NAME);
 	if (chdir("/") != 0)
 		say_warning("run: the supervisor stays in this folder: %m");
 	given_close();
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
-		files.rlim_cur = files.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &files);
-	}
+	limit_raise(RLIMIT_NOFILE);
+	limit_raise(RLIMIT_CPU);
+	limit_raise(RLIMIT_AS);
+	limit_raise(RLIMIT_DATA);
 }
 
 static void report(const struct tree *tree, struct report what)
