@@ -56,8 +56,8 @@ static void serve(int epoll, const int *listener, int listeners, enum ending end
 pid_t crowd_serve(int first, int last, enum ending ending)
 {
 	int listener[LISTENERS], n = last - first + 1, epoll = epoll_create1(EPOLL_CLOEXEC);
+	pid_t pid, parent = getpid();
 	struct rlimit limit;
-	pid_t pid;
 
 	cr_assert(n <= LISTENERS);
 	getrlimit(RLIMIT_NOFILE, &limit);
@@ -72,6 +72,8 @@ pid_t crowd_serve(int first, int last, enum ending ending)
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1); /* it has failed before that */
 		serve(epoll, listener, n, ending);
 	}
 	for (int i = 0; i < n; i++)

@@ -42,14 +42,24 @@ static void play(struct run *run, const struct same *same, const struct way *way
 	cr_assert(run->out_length + 1 < sizeof(run->out), "%s %s prints too much", role, scene ? scene : "");
 }
 
+static bool ends_with(const char *line, size_t length, const char *words)
+{
+	size_t n = strlen(words);
+
+	return length >= n && memcmp(line + length - n, words, n) == 0;
+}
+
 /* What a supervisor sets on a socket it cannot hide from getsockopt(2): SO_REUSEADDR, IP_BIND_ADDRESS_NO_PORT and
- * IP_LOCAL_PORT_RANGE. Whether two lines differ in nothing else. */
+ * IP_LOCAL_PORT_RANGE. And a connect() whose time is up (SO_SNDTIMEO) was begun by another one, the supervisor's. Whether two
+ * lines differ in nothing else. */
 static bool same_but_for_marks(const char *one, size_t length, const char *other, size_t other_length)
 {
 	static const char *const marks[] = { ":   no port ", ":   range ", ":   read back ", ", reuse " };
 
 	if (!getenv("PORTSHIM_TEST_MODE"))
 		return false;
+	if (ends_with(one, length, "= -1 EINPROGRESS") && ends_with(other, other_length, "= -1 EALREADY"))
+		return true;
 	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
 		const char *mark = memmem(one, length, marks[i], strlen(marks[i]));
 		size_t before = mark ? (size_t)(mark - one) + strlen(marks[i]) : 0;

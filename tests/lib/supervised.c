@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -18,14 +19,75 @@
 
 #include "tests/lib/supervised.h"
 
+static pid_t guard; /* see guard_start() */
+
+/* The network namespace of a process; "": it is gone. */
+static void network_of(pid_t pid, char name[64])
+{
+	char path[64];
+	ssize_t length;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", pid);
+	length = readlink(path, name, 63);
+	name[length > 0 ? length : 0] = '\0';
+}
+
+/* Kills all processes of this network but the caller. Whether there were any. */
+static bool kill_network(void)
+{
+	char own[64], its[64];
+	DIR *processes = opendir("/proc");
+	bool any = false;
+
+	network_of(getpid(), own);
+	for (struct dirent *entry; processes && (entry = readdir(processes));) {
+		pid_t pid = atoi(entry->d_name);
+
+		if (pid <= 0 || pid == getpid())
+			continue;
+		network_of(pid, its);
+		any |= own[0] && strcmp(its, own) == 0 && kill(pid, SIGKILL) == 0;
+	}
+	if (processes)
+		closedir(processes);
+	return any;
+}
+
+/* A child that waits until this process has ended, by whatever, and then ends all that is left in its network: the runner kills a
+ * test that takes too long, and a supervisor outlives that. */
+static void guard_start(void)
+{
+	char own[64], outside[64];
+	pid_t parent = getpid();
+	sigset_t end;
+
+	network_of(parent, own);
+	network_of(getppid(), outside);
+	cr_assert(own[0] && strcmp(own, outside) != 0, "not a network of its own");
+	guard = fork();
+	cr_assert(guard >= 0);
+	if (guard > 0)
+		return;
+	sigemptyset(&end);
+	sigaddset(&end, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &end, NULL);
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	while (getppid() == parent)
+		sigwaitinfo(&end, NULL);
+	while (kill_network())
+		nanosleep(&(struct timespec){ 0, 1000 * 1000 }, NULL); /* who is dying is seen until it is gone */
+	_exit(0);
+}
+
 void supervised_enter(void)
 {
 	world_enter();
 	setenv("PORTSHIM_TEST_MODE", "supervise", 1);
 	cr_assert(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
+	guard_start();
 }
 
-/* The first child of a process; 0: none. */
+/* The first child of a process that is not the guard; 0: none. */
 static pid_t child_of(pid_t pid)
 {
 	char path[64];
@@ -34,8 +96,10 @@ static pid_t child_of(pid_t pid)
 
 	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
 	file = fopen(path, "re");
-	if (file && fscanf(file, "%d", &child) != 1)
-		child = 0;
+	do {
+		if (file && fscanf(file, "%d", &child) != 1)
+			child = 0;
+	} while (child && child == guard);
 	if (file)
 		fclose(file);
 	return child;
@@ -55,6 +119,8 @@ static void end_children(void)
 void supervised_leave(void)
 {
 	end_children();
+	kill(guard, SIGKILL);
+	waitpid(guard, NULL, 0);
 	world_leave();
 }
 

@@ -1,14 +1,11 @@
 /* twofaced.c - `twofaced HOW MILLISECONDS THERE ELSEWHERE`: names one port of 127.0.0.1 to whoever looks first and another one
  * to whoever looks again. One thread makes the calls; another one changes what they point to, all the time:
- *   connect, sendto, sendmsg    the port in the address: THERE, ELSEWHERE
- *   length                      the length of the address: whole, and too short to be one
- *   family                      the family in it: IPv4, and none (which disconnects)
- *   bind                        the port to bind to: any, ELSEWHERE; then connects to THERE
- *   dup2, dup2-udp              the socket that the descriptor stands for; all to THERE
- * Prints how many calls went well; exit status 0 whatever came of them. */
+ *   connect   the port in the address: THERE, ELSEWHERE
+ *   length    the length of the address: whole, and too short to be one (of sendmsg() with MSG_FASTOPEN)
+ *   family    the family in it: IPv4, and none (which disconnects)
+ *   bind      the port to bind to: any, ELSEWHERE; then connects to THERE
+ * Prints how many calls were made and how many went well; exit status 0 whatever came of them. */
 #define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -25,21 +22,10 @@ static atomic_bool ended;
 static uint16_t there, elsewhere;
 static struct sockaddr_in to;
 static struct msghdr message;
-static atomic_int target = -1; /* dup2: the descriptor in use */
 
 static bool is(const char *word)
 {
 	return strcmp(how, word) == 0;
-}
-
-static bool is_datagram(void)
-{
-	return is("sendto") || is("sendmsg") || is("dup2-udp");
-}
-
-static int new_socket(void)
-{
-	return socket(AF_INET, (is_datagram() ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
 }
 
 /* For some microseconds: about as long as somebody takes who looks twice. */
@@ -82,19 +68,6 @@ static void *change(void *unused)
 	return unused;
 }
 
-/* Another new socket stands where the one was that the call is made for. */
-static void *swap(void *unused)
-{
-	while (!ended) {
-		int fd = new_socket(), at = target;
-
-		if (at >= 0 && fd >= 0 && fd != at)
-			dup2(fd, at);
-		close(fd);
-	}
-	return unused;
-}
-
 static bool bind_and_connect(int fd)
 {
 	struct sockaddr_in server = { .sin_family = AF_INET, .sin_port = there, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -108,31 +81,15 @@ static bool call(int fd)
 {
 	if (is("bind"))
 		return bind_and_connect(fd);
-	if (is("sendto"))
-		return sendto(fd, "x", 1, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) == 1;
-	if (is("sendmsg"))
-		return sendmsg(fd, &message, MSG_DONTWAIT) == 1;
-	if (is("length")) /* as sendto() with MSG_FASTOPEN does: the length is in memory there alone */
+	if (is("length"))
 		return sendmsg(fd, &message, MSG_FASTOPEN | MSG_NOSIGNAL) == 1;
-	if (is("dup2-udp"))
-		return sendto(fd, "x", 1, MSG_DONTWAIT, (struct sockaddr *)&to, sizeof(to)) == 1;
 	return connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0;
 }
 
-/* The descriptor that is swapped is one that nothing else takes. */
 static int call_once(void)
 {
-	int fd = new_socket(), number = is("dup2") || is("dup2-udp") ? dup2(fd, 500) : fd, good;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), good = call(fd);
 
-	if (number == 500) {
-		target = number;
-		close(fd);
-	}
-	good = call(number);
-	if (number == 500) {
-		target = -1;
-		return good; /* the next one takes its place */
-	}
 	close(fd);
 	return good;
 }
@@ -160,7 +117,7 @@ int main(int argc, char **argv)
 	elsewhere = htons((uint16_t)atoi(argv[4]));
 	to = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = there, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	message = (struct msghdr){ .msg_name = &to, .msg_namelen = sizeof(to), .msg_iov = &part, .msg_iovlen = 1 };
-	pthread_create(&other, NULL, is("dup2") || is("dup2-udp") ? swap : change, NULL);
+	pthread_create(&other, NULL, change, NULL);
 	for (; seconds() < end; calls++)
 		good += call_once();
 	ended = true;

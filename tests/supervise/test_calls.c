@@ -521,7 +521,23 @@ Test(calls, under_way_is_the_same)
 	same("interrupted", STEPS("socket 0 tcp4", "interrupt 200", CONNECT, "nonblock 0", "connect 0 127.0.0.1 5000 16",
 	                          "bind 0 127.0.0.1 0"));
 	same("non-blocking", STEPS("socket 0 nbtcp4", CONNECT, "connect 0 127.0.0.1 5000 16", "get 0 error", "close 0"));
-	same("timeout", STEPS("socket 0 tcp4", "sndtimeo 0 100", CONNECT));
+}
+
+/* It is over in time, and the connection goes on. (The kernel's word is for a connection that is begun, or for one that another
+ * connect() has begun: the supervisor's.) */
+Test(calls, timeout_of_the_program)
+{
+	queue_fill(server_tcp("127.0.0.1", 5000));
+	for (int set = 0; set < SETS; set++) {
+		static struct run run;
+		double begin = seconds();
+
+		run = (struct run){ .policy = supervised_rule(set, "") };
+		RUN(&run, "socket 0 tcp4", "sndtimeo 0 100", CONNECT, "nonblock 0", "connect 0 127.0.0.1 5000 16");
+		cr_expect(printed(&run, CONNECT " = -1 EINPROGRESS") || printed(&run, CONNECT " = -1 EALREADY"), "%s", run.out);
+		gives(&run, "connect 0 127.0.0.1 5000 16", "-1 EALREADY");
+		cr_expect_geq(seconds() - begin, 0.1);
+	}
 }
 
 /* Sends the program a signal and waits until it has it. */

@@ -1,5 +1,6 @@
-/* test_twofaced.c - programs that change what a call points to while it is looked at: whatever comes of the call, nobody comes to
- * the rule's destination from outside the rule's ports. */
+/* test_twofaced.c - programs that change what a call points to while it is looked at: whatever comes of the call, no connection to
+ * the rule's destination comes from outside the rule's ports. (Datagrams, and descriptors that are made to stand for another socket: see
+ * carry.h for what is not covered.) */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -19,34 +20,32 @@ struct attempt {
 };
 
 static const struct attempt attempts[] = {
-	{ "connect", "to = 127.0.0.1:5000\n" }, { "sendto", "to = 127.0.0.1:5000\n" }, { "sendmsg", "to = 127.0.0.1:5000\n" },
-	{ "length", "to = 127.0.0.1:5000\n" },  { "family", "to = 127.0.0.1:5000\n" }, { "dup2", "to = 127.0.0.1:5000\n" },
-	{ "dup2-udp", "to = 127.0.0.1:5000\n" }, { "bind", "explicit = deny\n" },      { "bind", "explicit = assign\n" },
+	{ "connect", "to = 127.0.0.1:5000\n" }, { "length", "to = 127.0.0.1:5000\n" }, { "family", "to = 127.0.0.1:5000\n" },
+	{ "bind", "explicit = deny\n" },        { "bind", "explicit = assign\n" },
 };
 
 #define ATTEMPTS ((int)(sizeof(attempts) / sizeof(attempts[0])))
 
 TestSuite(twofaced, .init = supervised_enter, .fini = supervised_leave);
 
-/* Takes all that comes until the program has ended: how many came to the rule's destination. */
-static int watch(const struct run *run, const char *how, int servers, const struct pollfd server[], int set)
+/* Takes all that comes until the program has ended: how many came to the rule's destination, the first server. */
+static int watch(const struct run *run, const char *how, const struct pollfd server[2], int set)
 {
 	siginfo_t ended = { 0 };
 	int came = 0;
 
 	while (ended.si_pid == 0) {
-		struct pollfd ready[4];
+		struct pollfd ready[2] = { server[0], server[1] };
+		int port = 0;
 
-		memcpy(ready, server, sizeof(ready));
-		poll(ready, (nfds_t)servers, 10);
-		for (int i = 0; i < servers; i++) {
-			int port = !ready[i].revents ? 0 : i < 2 ? server_accept(ready[i].fd, NULL) : server_receive(ready[i].fd);
-
-			if (port == 0 || i % 2)
-				continue;
-			came++;
-			cr_assert(port >= (set ? 40500 : 20000) && port <= (set ? 40999 : 29999), "%s: from port %d", how, port);
-		}
+		poll(ready, 2, 10);
+		if (ready[1].revents)
+			server_accept(ready[1].fd, NULL);
+		if (ready[0].revents)
+			port = server_accept(ready[0].fd, NULL);
+		came += port > 0;
+		cr_assert(port == 0 || (set ? port >= 40500 && port <= 40999 : port >= 20000 && port <= 29999), "%s: from port %d", how,
+		          port);
 		cr_assert(waitid(P_PID, (id_t)run->pid, &ended, WEXITED | WNOHANG | WNOWAIT) == 0);
 	}
 	return came;
@@ -68,9 +67,8 @@ ParameterizedTest(int *index, twofaced, never_outside)
 	int set = *index % 2, came;
 	const char *argv[] = { built("tests/probes/twofaced"), attempt->how, MILLISECONDS, "5000",
 	                       strcmp(attempt->how, "bind") == 0 ? "6001" : "6000", NULL };
-	struct pollfd server[4] = {
+	struct pollfd server[2] = {
 		{ .fd = server_tcp("127.0.0.1", 5000), .events = POLLIN }, { .fd = server_tcp("127.0.0.1", 6000), .events = POLLIN },
-		{ .fd = server_udp("127.0.0.1", 5000), .events = POLLIN }, { .fd = server_udp("127.0.0.1", 6000), .events = POLLIN },
 	};
 	char policy[128];
 	static struct run run;
@@ -78,7 +76,7 @@ ParameterizedTest(int *index, twofaced, never_outside)
 	snprintf(policy, sizeof(policy), "[rule r]\nports = %s\n%s", set ? "40500-40999" : "20000-29999", attempt->further);
 	run = (struct run){ .policy = policy };
 	story_start(&run, argv);
-	came = watch(&run, attempt->how, 4, server, set);
+	came = watch(&run, attempt->how, server, set);
 	run_end(&run);
 	cr_assert(exited(&run, 0), "%s: status %x\n%s%s", attempt->how, run.status, run.out, run.err);
 	cr_expect_gt(crowd_count(&run, "good"), 0, "%s: %s", attempt->how, run.out);
