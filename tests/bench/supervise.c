@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -139,15 +141,25 @@ static double start_many(const char *mode)
 	return (wall_ns() - start) / STARTS;
 }
 
+/* `run` looks at the tables that are there, and among many for those that nobody has: here there is one. */
+static void shm_own(void)
+{
+	if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+	    mount("tmpfs", "/dev/shm", "tmpfs", 0, NULL) != 0)
+		fail("a /dev/shm");
+}
+
 static void start_row(void)
 {
 	static const char *const modes[] = { NULL, "--mode=preload", "--mode=supervise" };
 	struct series series[3] = { 0 };
 	struct row row = row_make("  start to end");
 
+	shm_own();
 	for (int round = 0, rounds = rounds_of(15); round < rounds; round++)
 		for (int i = 0; i < 3; i++)
 			series_add(&series[(i + round) % 3], start_many(modes[(i + round) % 3]));
+	umount("/dev/shm");
 	row.us = series_us(&series[2]);
 	row.ratio[TO_BARE] = series_ratio(&series[2], &series[0]);
 	row_note(&row, "%.3f of run --mode=preload (%.0f us); bare %.0f us", series_ratio(&series[2], &series[1]),
