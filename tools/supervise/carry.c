@@ -355,6 +355,26 @@ static bool rest(struct caller *as, bool begins)
 	return true;
 }
 
+/* Asks for the socket in hand what does not change, unless that is known. */
+static void know_kind(struct work *work)
+{
+	struct caller *as = &work->asking.caller;
+	struct hand_kind *kind = &work->hand.kind;
+
+	if (!kind->known)
+		*kind = (struct hand_kind){
+			.protocol = (uint16_t)option_of(work->fd, SO_PROTOCOL),
+			.type = (uint8_t)option_of(work->fd, SO_TYPE),
+			.elsewhere = place_is_elsewhere(work->fd),
+			.known = true,
+		};
+	as->type = kind->type;
+	as->protocol = kind->protocol;
+	as->elsewhere = kind->elsewhere;
+	work->stream = as->type == SOCK_STREAM || as->type == SOCK_DCCP;
+	work->tcp = as->type == SOCK_STREAM && (as->protocol == IPPROTO_TCP || as->protocol == IPPROTO_MPTCP);
+}
+
 static int carry_inet(struct work *work, struct verdict *verdict)
 {
 	struct caller *as = &work->asking.caller;
@@ -363,14 +383,10 @@ static int carry_inet(struct work *work, struct verdict *verdict)
 
 	if (!place_cookie(work->fd, &cookie))
 		return -EPERM;
-	as->type = option_of(work->fd, SO_TYPE);
-	as->protocol = option_of(work->fd, SO_PROTOCOL);
 	work->confined = client_is_confined(work->asking.client);
-	work->stream = as->type == SOCK_STREAM || as->type == SOCK_DCCP;
-	work->tcp = as->type == SOCK_STREAM && (as->protocol == IPPROTO_TCP || as->protocol == IPPROTO_MPTCP);
 	hand_take(&work->hand, cookie);
+	know_kind(work);
 	as->entry = work->hand.entry;
-	as->elsewhere = place_is_elsewhere(work->fd);
 	as->is_interrupted = is_interrupted;
 	as->rest = rest;
 	caller = as;

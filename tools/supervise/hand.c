@@ -12,6 +12,7 @@ static struct hand *hands;
 static struct {
 	uint64_t cookie;
 	uint32_t entry;
+	struct hand_kind kind;
 } memory[REMEMBERED];
 
 static struct hand **hand_of(uint64_t cookie)
@@ -29,7 +30,12 @@ void hand_take(struct hand *hand, uint64_t cookie)
 	while (*hand_of(cookie))
 		pthread_cond_wait(&given_back, &lock);
 	hand->cookie = cookie;
-	hand->entry = memory[cookie % REMEMBERED].cookie == cookie ? memory[cookie % REMEMBERED].entry : 0;
+	hand->entry = 0;
+	hand->kind = (struct hand_kind){ .known = false };
+	if (memory[cookie % REMEMBERED].cookie == cookie) {
+		hand->entry = memory[cookie % REMEMBERED].entry;
+		hand->kind = memory[cookie % REMEMBERED].kind;
+	}
 	hand->next = hands;
 	hands = hand;
 	pthread_mutex_unlock(&lock);
@@ -41,6 +47,7 @@ void hand_give_back(struct hand *hand)
 	*hand_of(hand->cookie) = hand->next;
 	memory[hand->cookie % REMEMBERED].cookie = hand->cookie;
 	memory[hand->cookie % REMEMBERED].entry = hand->entry;
+	memory[hand->cookie % REMEMBERED].kind = hand->kind;
 	pthread_cond_broadcast(&given_back);
 	pthread_mutex_unlock(&lock);
 }
