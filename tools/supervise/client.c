@@ -393,11 +393,6 @@ int client_memory(const struct client *client)
 	return mem_open(client->tid, O_WRONLY);
 }
 
-int client_memory(const struct client *client)
-{
-	return mem_open(client->tid, O_WRONLY);
-}
-
 /* Whether the number is still that of a thread of the process. */
 static bool is_of_process(const struct client *client)
 {
