@@ -28,16 +28,20 @@ const char *again_suite(const char *suite)
 }
 
 /* In a PID namespace of its own: what a test that is killed leaves behind ends with the suite. A shell is process 1 there, since
- * the runner does not wait for orphans. */
+ * the runner does not wait for orphans. The runner's own number is one that no other has at this time: it names a socket in
+ * /tmp by it. */
 static int spawn_suite(const char *path, const char *filter)
 {
-	const char *argv[] = { "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", "\"$@\"; exit $?", "sh",
+	static const char start[] = "echo $0 >/proc/sys/kernel/ns_last_pid; \"$@\"; exit $?";
+	char number[16];
+	const char *argv[] = { "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", start, number,
 		               path, "--color=never", "--timeout", "100", "--jobs", "2", filter ? "--filter" : NULL, filter, NULL };
 	int output = memfd_create("said", MFD_CLOEXEC), status;
 	posix_spawn_file_actions_t actions;
 	ssize_t length;
 	pid_t child;
 
+	snprintf(number, sizeof(number), "%d", getpid());
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, output, STDERR_FILENO);

@@ -194,7 +194,7 @@ Test(programs, nothing_else_differs)
 		"ls -l /proc/self/fd | sed 's/.* \\([0-9]* ->\\) \\([a-z]*\\).*/\\1 \\2/'",
 		"env | grep -v -e ^_= -e ^PORTSHIM | sort",
 		"ulimit -a; umask; pwd; nice",
-		"grep -e ^Sig -e ^Shd -e ^Cap -e ^Groups -e ^Uid -e ^Gid -e Cpus -e Mems /proc/self/status",
+		"grep -e ^Sig[BIC] -e ^Shd -e ^Cap -e ^Groups -e ^Uid -e ^Gid -e Cpus -e Mems /proc/self/status",
 		"cat /proc/self/cgroup /proc/self/oom_score_adj /proc/self/personality",
 		"ls -l /proc/self/ns | sed 's/.*-> //'; cat /proc/self/cmdline /proc/self/comm /proc/self/loginuid",
 		"ps -o sid=,pgid= -p $$ | wc -w; readlink /proc/self/cwd /proc/self/root",

@@ -41,7 +41,7 @@ static void expect_live(const char *line, const struct facts *facts, bool wanted
 
 Test(view, program)
 {
-	static const struct facts unknown = { "", "", "", "\0", "\0", false };
+	static const struct facts unknown = { "", "", "", "\0", "\0", false, 0 };
 
 	expect_live("program = java", &java, true);
 	expect_live("program = start", &java, true);
