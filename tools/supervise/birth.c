@@ -16,7 +16,7 @@
 #include "shim/log.h"
 #include "shim/session.h"
 #include "shim/sock.h"
-#include "tools/supervise/midwife.h"
+#include "tools/supervise/maker.h"
 #include "tools/supervise/syscalls.h"
 
 #ifndef SECCOMP_ADDFD_FLAG_SEND
@@ -38,7 +38,7 @@ static struct port_range range_of(const struct port_set *set)
 /* The settings may have changed since the start. */
 static bool is_held(const struct kernel *kernel, const struct port_set *set)
 {
-	return ports_without_holes_inside(set, kernel->ephemeral) && midwife_can_hold(kernel, range_of(set));
+	return ports_without_holes_inside(set, kernel->ephemeral) && maker_can_hold(kernel, range_of(set));
 }
 
 static bool asks_for_more(const struct rule *rule)
@@ -181,7 +181,7 @@ static int make(const struct birth *birth, const struct rule *rule, struct askin
 		return refuse(asking->client, -EACCES);
 	if (!is_held(kernel_now(), &rule->ports))
 		return refuse(asking->client, -ERANGE);
-	fd = midwife_socket(asking->client, &newborn);
+	fd = maker_socket(asking->client, &newborn);
 	if (fd >= 0 && !(protocol_of(birth) & HELD)) {
 		close(fd);
 		refuse(asking->client, -EPROTONOSUPPORT);

@@ -10,7 +10,7 @@
  * wants to be told of each port (`audit`, `log = info`). As by the kernel without us, and other than by the usual way, a
  * program that connects to a port of the set on its own machine, where nobody listens, may meet itself.
  *
- * Who makes a socket stays on it; see midwife.h. A program whose network namespace cannot be entered, or that has a security
+ * Who makes a socket stays on it; see maker.h. A program whose network namespace cannot be entered, or that has a security
  * label of its own (SELinux, AppArmor), gets EACCES: its own socket would be outside of the range without anybody to
  * notice. The same where ip_local_port_range does not hold the set any more. There are no sockets of SCTP and DCCP
  * (EPROTONOSUPPORT) for a program that has a rule for those: whether the kernel holds them was not to be seen.

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "shim/log.h"
-#include "tools/supervise/midwife.h"
+#include "tools/supervise/maker.h"
 
 /* What headers may lack: the numbers are the kernel's promise. */
 #ifndef IORING_SETUP_SUBMIT_ALL
@@ -172,7 +172,7 @@ static int make_for(const struct ring *ring, struct client *client, struct io_ur
 
 	if (params->flags & ~FLAGS_TAKEN)
 		return -EINVAL;
-	fd = midwife_apart(client, make, &making);
+	fd = maker_apart(client, make, &making);
 	if (fd == -EUSERS)
 		return refuse(client);
 	if (fd < 0)

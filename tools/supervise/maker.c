@@ -1,6 +1,6 @@
-/* midwife.c - making sockets in another process's place. */
+/* maker.c - making sockets in another process's place. */
 #define _GNU_SOURCE
-#include "tools/supervise/midwife.h"
+#include "tools/supervise/maker.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -148,7 +148,7 @@ static bool maker_of_own(struct maker *maker)
 
 /* --- the socket ------------------------------------------------------------------------------------------------------- */
 
-bool midwife_can_hold(const struct kernel *kernel, struct port_range range)
+bool maker_can_hold(const struct kernel *kernel, struct port_range range)
 {
 	for (uint32_t port = range.lo; port <= range.hi; port++) {
 		if (port % 64 == 0 && port + 63 <= range.hi && kernel->reserved[port / 64] == 0)
@@ -217,7 +217,7 @@ static int enter(const struct journey *journey)
 	if (setns(journey->network, CLONE_NEWNET) < 0 &&
 	    (setns(journey->users, CLONE_NEWUSER) < 0 || setns(journey->network, CLONE_NEWNET) < 0))
 		return -EXDEV;
-	return kernel_read(&kernel) && midwife_can_hold(&kernel, *journey->range) ? 0 : -ERANGE;
+	return kernel_read(&kernel) && maker_can_hold(&kernel, *journey->range) ? 0 : -ERANGE;
 }
 
 /* Only system calls: other threads of the process may have held any lock. The exit code is an errno. */
@@ -332,7 +332,7 @@ static int make_apart(struct client *client, struct journey *journey)
 	return -error;
 }
 
-int midwife_socket(struct client *client, const struct newborn *newborn)
+int maker_socket(struct client *client, const struct newborn *newborn)
 {
 	struct maker own, as;
 	struct journey journey = { .own = &own, .as = &as, .make = make, .context = newborn, .range = &newborn->range,
@@ -346,7 +346,7 @@ int midwife_socket(struct client *client, const struct newborn *newborn)
 	return make_apart(client, &journey);
 }
 
-int midwife_apart(struct client *client, int (*make_it)(const void *context), const void *context)
+int maker_apart(struct client *client, int (*make_it)(const void *context), const void *context)
 {
 	struct maker own, as;
 	struct journey journey = { .own = &own, .as = &as, .make = make_it, .context = context, .network = -1, .users = -1 };

@@ -1,4 +1,4 @@
-/* midwife.h - making a socket as another process would have made it.
+/* maker.h - making a socket as another process would have made it.
  *
  * Theory of operation. A socket keeps for life what its maker was: the network namespace, the user and group of the file
  * system (fstat(2); `meta skuid` of nftables, `-m owner` of iptables, `uidrange` of ip-rule(8)), and the control group (BPF
@@ -7,8 +7,8 @@
  * process of its own, which shares the descriptors, makes the socket and ends: nothing has to be found back from there.
  *
  * Not taken on: the groups of cgroup v1 (net_cls, net_prio). */
-#ifndef PORTSHIM_TOOLS_SUPERVISE_MIDWIFE_H
-#define PORTSHIM_TOOLS_SUPERVISE_MIDWIFE_H
+#ifndef PORTSHIM_TOOLS_SUPERVISE_MAKER_H
+#define PORTSHIM_TOOLS_SUPERVISE_MAKER_H
 
 #include "config/ports.h"
 #include "shim/kernel.h"
@@ -25,13 +25,13 @@ struct newborn {
  * -ERANGE  ip_local_port_range there does not hold the range, or keeps some of it reserved;
  * -EUSERS  its user's identity cannot be taken on;
  * -ENOBUFS no process can be started to make it. */
-int midwife_socket(struct client *client, const struct newborn *newborn);
+int maker_socket(struct client *client, const struct newborn *newborn);
 
 /* Something else, which make() makes by system calls alone and returns, or -errno: in a process of its own in any case, in the
  * client's control group. -EUSERS: the client has another user or group than this process. */
-int midwife_apart(struct client *client, int (*make)(const void *context), const void *context);
+int maker_apart(struct client *client, int (*make)(const void *context), const void *context);
 
 /* Whether the kernel keeps sockets within the range by itself, by the settings read. */
-bool midwife_can_hold(const struct kernel *kernel, struct port_range range);
+bool maker_can_hold(const struct kernel *kernel, struct port_range range);
 
 #endif
