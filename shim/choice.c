@@ -118,11 +118,12 @@ static bool look_again(struct choice *choice)
 	struct port_range bounds = { set->interval[0].lo, set->interval[set->intervals - 1].hi };
 	enum swept swept;
 
-	if (choice->sweeps++ >= SWEEPS)
+	if (choice->sweeps >= SWEEPS)
 		return false;
-	if (purpose->sees_no_close && !purpose->comes_again)
-		sweep_at_once(purpose->table, purpose->peer);
-	swept = sweep_peer(purpose->table, purpose->peer, bounds, purpose->kernel, choice->walk.now);
+	swept = sweep_peer(purpose->table, purpose->peer, bounds, purpose->kernel, choice->walk.now,
+	                   purpose->sees_no_close && !purpose->comes_again);
+	/* Where no close() is seen the set fills up again and again: the next sweep that brings nothing counts. */
+	choice->sweeps += !purpose->sees_no_close || swept != SWEPT_FREE;
 	if (swept != SWEPT_NOT && !choice->swept_since)
 		choice->swept_since = choice->walk.now;
 	choice->walk.level = LEVEL_WELCOME;

@@ -228,13 +228,13 @@ static enum swept run(struct sweep *sweep, uint64_t id)
 }
 
 static enum swept begin(struct table *table, const struct peer *peer, uint8_t protocol, struct port_range ports,
-                  const struct kernel *kernel, uint64_t since)
+                  const struct kernel *kernel, uint64_t since, bool at_once)
 {
 	uint64_t now = clock_now(), id = id_of(peer, protocol);
 	struct sweep *sweep;
 	enum swept swept;
 
-	if (is_too_soon(table, id, now))
+	if (!at_once && is_too_soon(table, id, now))
 		return SWEPT_NOT;
 	sweep = mmap(NULL, sizeof(*sweep), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (sweep == MAP_FAILED)
@@ -254,9 +254,9 @@ static enum swept begin(struct table *table, const struct peer *peer, uint8_t pr
 }
 
 enum swept sweep_peer(struct table *table, const struct peer *peer, struct port_range ports, const struct kernel *kernel,
-                uint64_t since)
+                      uint64_t since, bool at_once)
 {
-	return begin(table, peer, peer->protocol, ports, kernel, since);
+	return begin(table, peer, peer->protocol, ports, kernel, since, at_once);
 }
 
 /* The whole table is judged: at most once a second by one process, whatever the table says of the last time. */
@@ -267,12 +267,7 @@ enum swept sweep_protocol(struct table *table, uint8_t protocol, const struct ke
 
 	if (now < due || !atomic_compare_exchange_strong(&again, &due, now + SECOND))
 		return SWEPT_NOT;
-	return begin(table, NULL, protocol, (struct port_range){ 1, 65535 }, kernel, clock_now());
-}
-
-void sweep_at_once(struct table *table, const struct peer *peer)
-{
-	put_off(table, peer->id, 0);
+	return begin(table, NULL, protocol, (struct port_range){ 1, 65535 }, kernel, clock_now(), false);
 }
 
 void sweep_heard(struct table *table, const struct peer *peer, uint64_t since, bool given)

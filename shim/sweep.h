@@ -17,12 +17,9 @@ enum swept {
 };
 
 /* Cells of one peer and of ports within bounds; `kernel` tells which of them are taken late. What was found taken from
- * `since` (clock_now()) on stays so. */
+ * `since` (clock_now()) on stays so. `at_once`: however short ago the last one was. */
 enum swept sweep_peer(struct table *table, const struct peer *peer, struct port_range ports, const struct kernel *kernel,
-                uint64_t since);
-
-/* The next one for this peer need not wait. */
-void sweep_at_once(struct table *table, const struct peer *peer);
+                      uint64_t since, bool at_once);
 
 /* Cells of all peers of a protocol: there was no block left for a new one. */
 enum swept sweep_protocol(struct table *table, uint8_t protocol, const struct kernel *kernel);

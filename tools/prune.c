@@ -116,7 +116,7 @@ void prune_tables(void)
 	if (!folder)
 		return;
 	collect(&found, folder);
-	if (found.tables > FEW && look_at_processes(&found))
+	if (found.tables > FEW && found.n > 0 && look_at_processes(&found))
 		for (size_t i = 0; i < found.n; i++)
 			if (!found.candidate[i].mapped)
 				unlinkat(dirfd(folder), found.candidate[i].name, 0);

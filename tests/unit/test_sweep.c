@@ -63,7 +63,7 @@ static enum cell_state state_at(const struct lease *lease)
 static bool swept_ports(const struct peer *peer, uint16_t lo, uint16_t hi)
 {
 	sweep_heard(table, peer, clock_now(), true);
-	return sweep_peer(table, peer, (struct port_range){ lo, hi }, kernel_now(), clock_now()) == SWEPT_FREE;
+	return sweep_peer(table, peer, (struct port_range){ lo, hi }, kernel_now(), clock_now(), false) == SWEPT_FREE;
 }
 
 static bool swept(const struct peer *peer)
@@ -219,7 +219,7 @@ Test(sweep, taken)
 	now = claimed(table, &shared, 20002);
 	copy[2] = now;
 	lease_taken(table, &now);
-	cr_expect_eq(sweep_peer(table, &shared, (struct port_range){ LO, HI }, kernel_now(), since), SWEPT_FREE);
+	cr_expect_eq(sweep_peer(table, &shared, (struct port_range){ LO, HI }, kernel_now(), since, false), SWEPT_FREE);
 	cr_expect_eq(state_at(&copy[0]), CELL_FREE);
 	cr_expect_eq(state_at(&copy[1]), CELL_TAKEN);
 	cr_expect_eq(state_at(&copy[2]), CELL_TAKEN, "found taken since");
@@ -396,29 +396,29 @@ Test(sweep, one_in_vain_is_not_repeated_at_once)
 	const struct port_range ports = { LO, HI };
 	uint64_t before = clock_now(), after, count;
 
-	cr_expect_eq(sweep_peer(table, &shared, ports, kernel_now(), clock_now()), SWEPT_IN_VAIN);
+	cr_expect_eq(sweep_peer(table, &shared, ports, kernel_now(), clock_now(), false), SWEPT_IN_VAIN);
 	after = clock_now();
 	cr_expect_eq(table->swept, 1);
 	cr_expect_eq(slot->peer, shared.id);
 	cr_expect(slot->again > before && slot->again <= after + 4 * (after - before));
 	/* What it noted is honoured, for its peer. */
 	slot->again = clock_now() + 5 * SECOND;
-	cr_expect_eq(sweep_peer(table, &shared, ports, kernel_now(), clock_now()), SWEPT_NOT);
+	cr_expect_eq(sweep_peer(table, &shared, ports, kernel_now(), clock_now(), false), SWEPT_NOT);
 	cr_expect_eq(table->swept, 1, "the kernel was asked");
-	sweep_peer(table, &exclusive, ports, kernel_now(), clock_now());
+	sweep_peer(table, &exclusive, ports, kernel_now(), clock_now(), false);
 	cr_expect_eq(table->swept, 2);
 	/* A time that nobody could have written is not. */
 	slot->peer = shared.id;
 	slot->again = clock_now() + 3600 * SECOND;
-	sweep_peer(table, &shared, ports, kernel_now(), clock_now());
+	sweep_peer(table, &shared, ports, kernel_now(), clock_now(), false);
 	cr_expect_eq(table->swept, 3);
 	/* Who had a port lets others sweep; who tried all in vain, does not. */
 	sweep_heard(table, &shared, clock_now(), true);
-	sweep_peer(table, &shared, ports, kernel_now(), clock_now());
+	sweep_peer(table, &shared, ports, kernel_now(), clock_now(), false);
 	cr_expect_eq(table->swept, 4);
 	sweep_heard(table, &shared, clock_now() - SECOND, false);
 	count = table->swept;
-	cr_expect_eq(sweep_peer(table, &shared, ports, kernel_now(), clock_now()), SWEPT_NOT);
+	cr_expect_eq(sweep_peer(table, &shared, ports, kernel_now(), clock_now(), false), SWEPT_NOT);
 	cr_expect_eq(table->swept, count);
 }
 
@@ -491,7 +491,7 @@ Test(sweep, without_descriptors_owners_decide)
 	struct rlimit limit = descriptors_none();
 
 	age(&some.alive[1], LEASE_FORGOTTEN - 20 * SECOND);
-	sweep_peer(table, &shared, (struct port_range){ LO, HI }, kernel, clock_now());
+	sweep_peer(table, &shared, (struct port_range){ LO, HI }, kernel, clock_now(), false);
 	descriptors_again(limit);
 	expect_by_life(&some);
 }
