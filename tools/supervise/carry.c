@@ -459,7 +459,7 @@ static int carry_for(struct work *work, struct verdict *verdict)
 	return error;
 }
 
-static bool try_carry(int listener, const struct seccomp_notif *notification, struct verdict *verdict)
+static bool try_carry(int listener, const struct seccomp_notif *notification, struct verdict *verdict, bool last)
 {
 	struct work work = { .listener = listener, .id = notification->id, .fd = -1 };
 	struct client *client;
@@ -476,7 +476,7 @@ static bool try_carry(int listener, const struct seccomp_notif *notification, st
 	client = client_get(notification->pid, &error);
 	if (error == -EMFILE || error == -ENFILE)
 		client_drop_idle();
-	if (!client && (error == -EMFILE || error == -ENFILE || error == -ESRCH)) {
+	if (!client && !last && (error == -EMFILE || error == -ENFILE || error == -ESRCH)) {
 		verdict->error = -EPERM;
 		return false;
 	}
@@ -501,7 +501,7 @@ void carry(int listener, const struct seccomp_notif *notification, struct verdic
 {
 	for (int i = 0; i < TRIES; i++) {
 		*verdict = (struct verdict){ .error = 0 };
-		if (try_carry(listener, notification, verdict))
+		if (try_carry(listener, notification, verdict, i == TRIES - 1))
 			return;
 	}
 }

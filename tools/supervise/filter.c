@@ -286,8 +286,8 @@ const char *filter_words(int error)
 		       "this by 'unshare --mount-proc'";
 	case -EPERM:
 	case -EACCES:
-		return "a sandbox around this process does not let it supervise programs; allow seccomp(2), pidfd_open(2) and "
-		       "pidfd_getfd(2) there";
+		return "a sandbox around this process does not let it supervise programs; allow seccomp(2), pidfd_open(2), "
+		       "pidfd_getfd(2) and process_vm_readv(2) there";
 	}
 	return strerror(-error);
 }

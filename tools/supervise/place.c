@@ -130,14 +130,14 @@ int place_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	return (int)syscall(SYS_bind, fd, addr, len);
 }
 
-/* Ended, whether or not somebody has waited for it. */
-static bool is_gone(uint32_t tid)
+/* Ended, whether or not somebody has waited for it. Where descriptors are short, nobody can look. */
+static bool is_gone(uint32_t tid, int error)
 {
 	struct status status;
 	const char *state = status_read(&status, tid) ? status_words(&status, "State") : "";
 
 	state += strspn(state, "\t ");
-	return *state == '\0' || *state == 'Z' || *state == 'X';
+	return (*state == '\0' && error != -EMFILE && error != -ENFILE) || *state == 'Z' || *state == 'X';
 }
 
 void place_refuse(uint32_t tid, int error)
@@ -146,7 +146,7 @@ void place_refuse(uint32_t tid, int error)
 	char words[512];
 	struct text text = { .at = words, .size = sizeof(words) };
 
-	if (error == -ESRCH || is_gone(tid) || atomic_exchange(&last, tid) == tid || !log_wants(LOG_LEVEL_ERROR))
+	if (error == -ESRCH || is_gone(tid, error) || atomic_exchange(&last, tid) == tid || !log_wants(LOG_LEVEL_ERROR))
 		return;
 	text_add(&text, "portshim: process ");
 	text_add_number(&text, tid);

@@ -137,7 +137,7 @@ static bool listen_again(void)
 	return stays;
 }
 
-/* Has no room to take a call. */
+/* Cannot take a call. */
 static void listen_no_more(void)
 {
 	pthread_mutex_lock(&lock);
@@ -152,8 +152,6 @@ static void *listen_and_answer(void *unused)
 	struct verdict verdict;
 	bool stays = notification && to;
 
-	if (!stays)
-		listen_no_more();
 	while (stays && take(notification) == 0) {
 		stop_listening();
 		carry(listener, notification, &verdict);
@@ -161,6 +159,8 @@ static void *listen_and_answer(void *unused)
 			answer(to, notification->id, &verdict);
 		stays = listen_again();
 	}
+	if (stays || !notification || !to)
+		listen_no_more();
 	free(notification);
 	free(to);
 	return unused;
