@@ -9,6 +9,7 @@
 
 /* For one call. */
 #define SWEEPS 2 /* what the first brought may be gone before it is claimed */
+#define CHURNS 16
 #define RETRIES 2
 
 /* --- without a table, or without room in it ------------------------------------------------------------ */
@@ -118,12 +119,15 @@ static bool look_again(struct choice *choice)
 	struct port_range bounds = { set->interval[0].lo, set->interval[set->intervals - 1].hi };
 	enum swept swept;
 
-	if (choice->sweeps >= SWEEPS)
+	if (choice->sweeps >= SWEEPS || choice->churns >= CHURNS)
 		return false;
 	swept = sweep_peer(purpose->table, purpose->peer, bounds, purpose->kernel, choice->walk.now,
 	                   purpose->sees_no_close && !purpose->comes_again);
-	/* Where no close() is seen the set fills up again and again: the next sweep that brings nothing counts. */
-	choice->sweeps += !purpose->sees_no_close || swept != SWEPT_FREE;
+	/* Where no close() is seen a set that others use fills up again and again: there a sweep counts that finds it in use. */
+	if (purpose->sees_no_close && (swept == SWEPT_FREE || swept == SWEPT_CHURN))
+		choice->churns++;
+	else
+		choice->sweeps++;
 	if (swept != SWEPT_NOT && !choice->swept_since)
 		choice->swept_since = choice->walk.now;
 	choice->walk.level = LEVEL_WELCOME;
@@ -216,7 +220,7 @@ void choice_begin(struct choice *choice, const struct purpose *purpose)
 {
 	choice->purpose = *purpose;
 	choice->whole = kernel_can_pick(purpose);
-	choice->forbidden = choice->sweeps = choice->retries = 0;
+	choice->forbidden = choice->sweeps = choice->churns = choice->retries = 0;
 	choice->swept_since = 0;
 	choice->walk.skipped = 0;
 	if (purpose->table)

@@ -55,7 +55,7 @@ struct choice {
 	uint32_t left;               /* proposals, at most */
 	uint32_t position, stride;   /* without a table; stride 0: not chosen yet */
 	uint32_t forbidden;
-	uint32_t sweeps, retries;
+	uint32_t sweeps, churns, retries;
 	uint64_t swept_since;        /* when the first of them began */
 	uint64_t swept_before;       /* table->swept, when the set was looked through last */
 };

@@ -21,6 +21,7 @@ struct sweep {
 	uint64_t started;
 	uint64_t since;          /* what was found taken after that stays so */
 	uint32_t freed;
+	uint32_t young;          /* given since it began */
 	bool blind;              /* the kernel could not be asked */
 	uint64_t asked_of;       /* the owner that was looked at last, and what came of it: neighbours are often one's */
 	enum owner_life life;
@@ -145,6 +146,7 @@ static void judge(struct sweep *sweep, uint32_t block, uint32_t place)
 	uint64_t word = atomic_load(&cell->word), changed = cell_time(atomic_load(&cell->info));
 	bool rests = sweep->resting[block] & bit && changed + REST > sweep->started;
 
+	sweep->young += cell_state(word) == CELL_HELD && changed >= sweep->started;
 	if (word && !(sweep->used[block] & bit) && !rests && is_over(sweep, word, changed))
 		sweep->freed += cell_free(sweep->table, block, place, word);
 	/* A hint that outlived its cell hides the port. */
@@ -224,7 +226,7 @@ static enum swept run(struct sweep *sweep, uint64_t id)
 	atomic_fetch_add_explicit(&sweep->table->swept, 1, memory_order_release); /* whoever looked meanwhile looks again */
 	now = clock_now();
 	put_off(sweep->table, id, sweep->blind ? now + SECOND : now + PATIENCE * (now - sweep->started));
-	return sweep->freed ? SWEPT_FREE : SWEPT_IN_VAIN;
+	return sweep->freed ? SWEPT_FREE : sweep->young ? SWEPT_CHURN : SWEPT_IN_VAIN;
 }
 
 static enum swept begin(struct table *table, const struct peer *peer, uint8_t protocol, struct port_range ports,

@@ -13,6 +13,7 @@
 enum swept {
 	SWEPT_NOT,     /* too soon after the last time, or no memory */
 	SWEPT_IN_VAIN,
+	SWEPT_CHURN,   /* nor did any come free, but some were given since it began: not all are in use for long */
 	SWEPT_FREE,    /* some cells came free */
 };
 
