@@ -19,19 +19,19 @@
 
 #define STARTS 10 /* of one way, one after the other */
 
-enum { BARE, ALLOWED, LATE, EARLY, WAYS };
+enum { BARE, ALLOWED, LATE, EARLY, BORN /* `choose = kernel`: the supervisor makes the sockets */, WAYS };
 static char *policies[WAYS];
 
 static const struct kind {
 	const char *how;   /* as steps.c has it */
 	const char *name;
 	long calls;        /* in a run, of all processes */
-	bool untouched, early;
+	bool untouched, early, born;
 } kinds[] = {
-	{ .how = "connect", .name = "connect and close", .calls = 2000, .early = true },
-	{ .how = "sendto", .name = "UDP sendto, bound", .calls = 8000 },
+	{ .how = "connect", .name = "connect and close", .calls = 2000, .early = true, .born = true },
+	{ .how = "sendto", .name = "UDP sendto, bound", .calls = 8000, .born = true },
 	{ .how = "nameless", .name = "AF_UNIX sendmsg, read", .calls = 8000 },
-	{ .how = "socket", .name = "socket and close", .calls = 16000, .untouched = true },
+	{ .how = "socket", .name = "socket and close", .calls = 16000, .untouched = true, .born = true },
 	{ .how = "getppid", .name = "getppid", .calls = 800000, .untouched = true },
 	{ .how = "read", .name = "read of /dev/zero", .calls = 400000, .untouched = true },
 	{ .how = "write", .name = "write to /dev/null", .calls = 400000, .untouched = true },
@@ -88,11 +88,12 @@ static double steps_run(const struct kind *kind, int processes, int way)
 
 static void kind_row(const struct kind *kind, int processes, const struct series *series, int way)
 {
-	struct row row = row_make("  %d, %s%s", processes, kind->name, !kind->early ? "" : way == LATE ? ", late" : ", early");
+	const char *how = way == BORN ? ", born" : !kind->early ? "" : way == LATE ? ", late" : ", early";
+	struct row row = row_make("  %d, %s%s", processes, kind->name, how);
 
 	row.us = series_us(&series[way]);
 	row.ratio[TO_BARE] = series_ratio(&series[way], &series[BARE]);
-	if (kind->untouched)
+	if (kind->untouched && way != BORN)
 		row_note(&row, "%.3f of a filter that allows all; bare %.2f us", series_ratio(&series[way], &series[ALLOWED]),
 		         series_us(&series[BARE]));
 	else
@@ -102,7 +103,7 @@ static void kind_row(const struct kind *kind, int processes, const struct series
 
 static bool is_run(const struct kind *kind, int way)
 {
-	return way == ALLOWED ? kind->untouched : way != EARLY || kind->early;
+	return way == ALLOWED ? kind->untouched : way == EARLY ? kind->early : way != BORN || kind->born;
 }
 
 static void kind_of(const struct kind *kind, int processes)
@@ -172,6 +173,7 @@ void supervise(void)
 	table_section("Supervised (run --mode=supervise), 1 and 8 processes at once (wall time per call)");
 	policies[LATE] = policy_make("supervise-late.conf", "[rule late]\nports = 40000-47999\n");
 	policies[EARLY] = policy_make("supervise-early.conf", "[rule early]\nports = 20000-27999\n");
+	policies[BORN] = policy_make("supervise-born.conf", "[rule born]\nports = 40000-47999\nchoose = kernel\n");
 	net_enter("40000 59999");
 	server_start(SERVER_DROPS, 1);
 	for (int processes = 1; processes <= 8; processes += 7)
@@ -181,4 +183,5 @@ void supervise(void)
 	server_stop();
 	free(policies[LATE]);
 	free(policies[EARLY]);
+	free(policies[BORN]);
 }
