@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/lib/harness.h"
+#include "tests/lib/supervised.h"
 #include "tests/lib/world.h"
 
 #define KERNEL "[rule all]\nports = 40500-40509\nchoose = kernel\n"
@@ -159,23 +160,10 @@ Test(birth, a_connection_may_meet_itself)
 
 /* --- when it is the way ---------------------------------------------------------------------------------------------------- */
 
-static pid_t child_of(pid_t pid)
-{
-	char path[64];
-	int child = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
-	file = fopen(path, "re");
-	cr_assert(file && fscanf(file, "%d", &child) == 1, "no child of %d", pid);
-	fclose(file);
-	return child;
-}
-
 /* The front's only child. */
 static pid_t supervisor(void)
 {
-	return child_of(run.pid);
+	return only_child_of(run.pid);
 }
 
 /* What connect() and socket() come to when there is no supervisor any more, of a socket made before. */
@@ -329,7 +317,7 @@ Test(birth, the_control_group_is_the_programs)
 
 static pid_t program(void)
 {
-	return child_of(child_of(run.pid));
+	return only_child_of(only_child_of(run.pid));
 }
 
 /* Root has put the program where its supervisor's user may put nobody. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "tests/lib/harness.h"
+#include "tests/lib/supervised.h"
 #include "tests/lib/world.h"
 
 #define KERNEL "[rule all]\nports = 40500-40509\nchoose = kernel\n"
@@ -124,19 +125,6 @@ Test(ring, of_another_user)
 	cr_expect_str_eq(run.out, "setup 0 = ENOSYS\n");
 }
 
-static pid_t child_of(pid_t pid)
-{
-	char path[64];
-	int child = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
-	file = fopen(path, "re");
-	cr_assert(file && fscanf(file, "%d", &child) == 1);
-	fclose(file);
-	return child;
-}
-
 /* Its requests and itself live on without who made it. */
 Test(ring, outlives_the_supervisor)
 {
@@ -145,7 +133,7 @@ Test(ring, outlives_the_supervisor)
 	run = (struct run){ .bare = true, .policy = KERNEL };
 	run_start(&run, argv);
 	run_until_paused(&run);
-	kill(child_of(run.pid), SIGKILL);
+	kill(only_child_of(run.pid), SIGKILL);
 	run_go_on(&run);
 	run_end(&run);
 	cr_expect_str_eq(run.out, "setup 0 = 0\npaused.\nwait = 1\ntimeout = ETIME\npoll = 1\nfile = 0\n");
@@ -161,7 +149,7 @@ Test(ring, keeps_nobody_alive)
 	run = (struct run){ .bare = true, .policy = KERNEL };
 	run_start(&run, argv);
 	run_until_paused(&run);
-	program = child_of(child_of(run.pid));
+	program = only_child_of(only_child_of(run.pid));
 	kill(program, SIGKILL);
 	run_end(&run);
 	cr_expect(WIFSIGNALED(run.status) && WTERMSIG(run.status) == SIGKILL);
