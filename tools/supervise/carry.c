@@ -111,7 +111,7 @@ static int read_arguments(struct work *work)
 		[NOTIFIED_SENDMMSG] = 4, [NOTIFIED_GETSOCKNAME] = 3, [NOTIFIED_SOCKET] = 3,
 	};
 	int error, count = counts[work->call.kind];
-	uint32_t narrow[6];
+	uint32_t narrow[6] = { 0 };
 
 	if (!work->call.in_memory)
 		return 0;
@@ -136,11 +136,11 @@ static int read_message(struct work *work, unsigned int number)
 	struct {
 		uint64_t name;
 		int32_t len;
-	} wide;
+	} wide = { 0 };
 	struct {
 		uint32_t name;
 		int32_t len;
-	} narrow;
+	} narrow = { 0 };
 	bool is_32_bit = work->call.table->is_32_bit;
 	uint64_t at = work->call.args[1] + number * (is_32_bit ? UINT64_C(32) : UINT64_C(64));
 	int error = is_32_bit ? client_read(work->asking.client, at, &narrow, 8) :

@@ -94,12 +94,12 @@ static bool start_another(void)
 static void stop_listening(void)
 {
 	pthread_mutex_lock(&lock);
-	if (listening > 1)
-		listening--;
-	else if (resting > called && ++called)
+	if (listening == 1 && resting > called) {
+		called++;
 		pthread_cond_signal(&wanted);
-	else if (!start_another())
+	} else if (listening > 1 || !start_another()) {
 		listening--;
+	}
 	pthread_mutex_unlock(&lock);
 }
 
