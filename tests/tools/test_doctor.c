@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "tests/lib/supervised.h"
 #include "tests/tools/show.h"
 
 TestSuite(doctor, .init = world_enter, .fini = world_leave, .timeout = 60);
@@ -121,6 +122,25 @@ Test(doctor, processes)
 	expect_verdict(1, "not under portshim");
 	run_go_on(&bare);
 	run_end(&bare);
+}
+
+/* What a supervisor serves is told from what it does not: by its ancestors. */
+Test(doctor, a_supervised_process)
+{
+	struct run run = { .policy = "[rule mine]\nprogram = act\nports = 20000\n" };
+	char pid[16];
+	setenv("PORTSHIM_TEST_MODE", "supervise", 1);
+	run_start_steps(&run, "pause", NULL);
+	run_until_paused(&run);
+	snprintf(pid, sizeof(pid), "%d", program_of(&run));
+	SHOW("doctor", pid);
+	expect_finding("  ok  program", "supervised by portshim, process ");
+	expect_finding("  ok  policy", "that of its supervisor");
+	expect_verdict(0, "under portshim");
+	SHOW("doctor", "-c", policy("program = other\n"), pid);
+	expect_finding("  NO  rule", "none of 1 concerns it");
+	run_go_on(&run);
+	run_end(&run);
 }
 
 Test(doctor, json)
