@@ -22,8 +22,8 @@
 
 #include "config/policy.h"
 #include "shim/kernel.h"
-#include "tools/supervise/carry.h"
 #include "tools/supervise/client.h"
+#include "tools/supervise/verdict.h"
 
 /* Whether it is the way for this policy and for what this process was given: no unbound Internet socket, from before. It is
  * in force then. */

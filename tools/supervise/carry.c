@@ -21,7 +21,6 @@
 #include "tools/supervise/hand.h"
 #include "tools/supervise/place.h"
 #include "tools/supervise/ring.h"
-#include "tools/supervise/serve.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -32,7 +31,7 @@
 struct work {
 	struct asking asking; /* first: the engine has its caller from there */
 	struct notified_call call;
-	int listener;
+	const struct carrier *carrier;
 	uint64_t id;
 	int fd;               /* the copy */
 	struct hand hand;     /* its turn */
@@ -328,7 +327,7 @@ static bool still_waits(const struct work *work)
 {
 	uint64_t id = work->id;
 
-	return ioctl(work->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+	return ioctl(work->carrier->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
 static bool is_interrupted(const struct caller *as)
@@ -343,7 +342,7 @@ static bool rest(struct caller *as, bool begins)
 {
 	struct work *work = (struct work *)as;
 
-	if (begins && !serve_can_do_without())
+	if (begins && !work->carrier->may_sleep())
 		return false;
 	if (begins) {
 		work->hand.entry = as->entry;
@@ -419,9 +418,9 @@ static int carry_socket(struct work *work, struct verdict *verdict)
 /* Calls that have no descriptor yet, but are to get one. */
 static int carry_new(struct work *work, struct verdict *verdict)
 {
-	const struct birth birth = { work->listener, work->id, (int)work->call.args[0], (int)work->call.args[1],
+	const struct birth birth = { work->carrier->listener, work->id, (int)work->call.args[0], (int)work->call.args[1],
 	                             (int)work->call.args[2] };
-	const struct ring ring = { work->listener, work->id, (uint32_t)work->call.args[0], work->call.args[1],
+	const struct ring ring = { work->carrier->listener, work->id, (uint32_t)work->call.args[0], work->call.args[1],
 	                           work->call.table->is_32_bit };
 	int error = client_is_there(work->asking.client) ? 0 : -ESRCH;
 
@@ -459,9 +458,9 @@ static int carry_for(struct work *work, struct verdict *verdict)
 	return error;
 }
 
-static bool try_carry(int listener, const struct seccomp_notif *notification, struct verdict *verdict, bool last)
+static bool try_carry(const struct carrier *carrier, const struct seccomp_notif *notification, struct verdict *verdict, bool last)
 {
-	struct work work = { .listener = listener, .id = notification->id, .fd = -1 };
+	struct work work = { .carrier = carrier, .id = notification->id, .fd = -1 };
 	struct client *client;
 	int error;
 
@@ -497,11 +496,11 @@ static bool try_carry(int listener, const struct seccomp_notif *notification, st
 	return error != -ESTALE && error != -ESRCH && error != -EMFILE && error != -ENFILE;
 }
 
-void carry(int listener, const struct seccomp_notif *notification, struct verdict *verdict)
+void carry(const struct carrier *carrier, const struct seccomp_notif *notification, struct verdict *verdict)
 {
 	for (int i = 0; i < TRIES; i++) {
 		*verdict = (struct verdict){ .error = 0 };
-		if (try_carry(listener, notification, verdict, i == TRIES - 1))
+		if (try_carry(carrier, notification, verdict, i == TRIES - 1))
 			return;
 	}
 }

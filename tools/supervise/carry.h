@@ -26,16 +26,16 @@
 
 #include <linux/seccomp.h>
 #include <stdbool.h>
-#include <stdint.h>
 
-struct verdict {
-	bool answered;  /* its caller has the result already (birth.h) */
-	bool go_on;     /* the call is the kernel's; else its result is: */
-	int64_t value;
-	int error;      /* 0 or -errno */
+#include "tools/supervise/verdict.h"
+
+/* By whom calls are carried out. */
+struct carrier {
+	int listener;           /* is asked whether a call still waits */
+	bool (*may_sleep)(void); /* whether somebody else listens, so that a call may wait for a port */
 };
 
-/* Decides and carries out a call. `listener` is asked whether it still waits. */
-void carry(int listener, const struct seccomp_notif *notification, struct verdict *verdict);
+/* Decides and carries out a call. */
+void carry(const struct carrier *carrier, const struct seccomp_notif *notification, struct verdict *verdict);
 
 #endif

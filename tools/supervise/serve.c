@@ -30,7 +30,7 @@
 #define LISTEN_MOST 2  /* threads that wait for notifications */
 #define REST_MOST 16   /* threads that rest; more end */
 
-static int listener;
+static struct carrier carrier;
 static size_t notification_size, answer_size; /* of this kernel, which may know more fields */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -41,7 +41,7 @@ static int called;    /* of them, those that are to listen now */
 
 static bool nobody_is_left(void)
 {
-	struct pollfd one = { .fd = listener, .events = POLLIN };
+	struct pollfd one = { .fd = carrier.listener, .events = POLLIN };
 
 	return poll(&one, 1, 0) > 0 && one.revents & POLLHUP;
 }
@@ -51,7 +51,7 @@ static int take(struct seccomp_notif *notification)
 {
 	for (;;) {
 		memset(notification, 0, notification_size);
-		if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, notification) == 0)
+		if (ioctl(carrier.listener, SECCOMP_IOCTL_NOTIF_RECV, notification) == 0)
 			return 0;
 		/* ENOENT: whose call it was is gone, or all are that had the filter. */
 		if (errno != EINTR && (errno != ENOENT || nobody_is_left()))
@@ -70,7 +70,7 @@ static void answer(struct seccomp_notif_resp *to, uint64_t id, const struct verd
 		to->error = verdict->error;
 		to->val = verdict->error ? 0 : verdict->value;
 	}
-	ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, to);
+	ioctl(carrier.listener, SECCOMP_IOCTL_NOTIF_SEND, to);
 }
 
 static void *listen_and_answer(void *unused);
@@ -103,7 +103,8 @@ static void stop_listening(void)
 	pthread_mutex_unlock(&lock);
 }
 
-bool serve_can_do_without(void)
+/* Whether somebody else listens, or can be had to. */
+static bool may_sleep(void)
 {
 	bool can = true;
 
@@ -154,7 +155,7 @@ static void *listen_and_answer(void *unused)
 
 	while (stays && take(notification) == 0) {
 		stop_listening();
-		carry(listener, notification, &verdict);
+		carry(&carrier, notification, &verdict);
 		if (!verdict.answered)
 			answer(to, notification->id, &verdict);
 		stays = listen_again();
@@ -175,12 +176,12 @@ void serve(int fd, void *unused)
 {
 	struct seccomp_notif_sizes sizes = { 0 };
 
-	listener = fd;
+	carrier = (struct carrier){ .listener = fd, .may_sleep = may_sleep };
 	syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes);
 	notification_size = larger(sizes.seccomp_notif, sizeof(struct seccomp_notif));
 	answer_size = larger(sizes.seccomp_notif_resp, sizeof(struct seccomp_notif_resp));
 	/* Whom we answer to runs on this processor next, since we are about to wait. */
-	ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+	ioctl(carrier.listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
 	listening = 1;
 	listen_and_answer(unused);
 }

@@ -7,11 +7,6 @@
 #ifndef PORTSHIM_TOOLS_SUPERVISE_SERVE_H
 #define PORTSHIM_TOOLS_SUPERVISE_SERVE_H
 
-#include <stdbool.h>
-
-/* Whether somebody else listens, or can be had to, so that the calling thread may sleep. */
-bool serve_can_do_without(void);
-
 /* Serves `listener` for as long as this process lives. */
 void serve(int listener, void *unused);
 
