@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,12 +69,16 @@ static void leaves(const struct kind *kind, const struct way_out *way)
 	port = port_seen(&bare, argv, way);
 	cr_expect(is_ephemeral(port), "%s, bare, from port %d", kind->name, port);
 	port = port_seen(&run, argv, way);
-	if (kind->is_reached) {
-		cr_expect(is_ours(port), "%s from port %d", kind->name, port);
-		story_same(kind->name, &bare, &run);
+	cr_expect(is_ours(port), "%s from port %d", kind->name, port);
+	story_same(kind->name, &bare, &run);
+	if (kind->is_reached)
 		return;
-	}
-	cr_expect(is_ephemeral(port), "%s is not covered, but from port %d", kind->name, port);
+	/* By the supervisor, then; the library alone does not do it, and run says so. */
+	setenv("PORTSHIM_TEST_MODE", "preload", 1);
+	run = (struct run){ .policy = RULE };
+	port = port_seen(&run, argv, way);
+	unsetenv("PORTSHIM_TEST_MODE");
+	cr_expect(is_ephemeral(port), "%s is not preloaded, but from port %d", kind->name, port);
 	cr_expect(strstr(run.err, kind->warning), "%s", run.err);
 	cr_expect_str_eq(run.out, bare.out);
 }
@@ -93,7 +98,7 @@ ParameterizedTest(int *index, elf, linked)
 		leaves(&kinds[*index], &ways_out[i]);
 }
 
-/* doctor says it before anything is started, and that is a finding. */
+/* doctor says before anything is started which way it will be. */
 Test(elf, doctor)
 {
 	for (size_t i = 0; i < KINDS; i++) {
@@ -104,7 +109,8 @@ Test(elf, doctor)
 		snprintf(program, sizeof(program), "%s/%s", built("kinds"), kinds[i].name);
 		run = (struct run){ .policy = RULE, .bare = true };
 		run_program(&run, argv);
-		cr_expect(exited(&run, kinds[i].is_reached ? 0 : 1), "%s: status %x\n%s", kinds[i].name, run.status, run.out);
+		cr_expect(exited(&run, 0), "%s: status %x\n%s", kinds[i].name, run.status, run.out);
+		cr_expect(kinds[i].is_reached || strstr(run.out, "portshim run supervises it"), "%s", run.out);
 		cr_expect(!kinds[i].warning || strstr(run.out, kinds[i].warning), "%s", run.out);
 	}
 }

@@ -71,9 +71,9 @@ ParameterizedTest(int *index, musl_same, library_for_glibc)
 
 static void run_under(struct run *run, const char *portshim, const char *const steps[])
 {
-	const char *argv[16] = { built(portshim), "run", "--" };
+	const char *argv[16] = { built(portshim), "run", "--mode=preload", "--" };
 	bool bare = run->bare;
-	int n = bare ? 0 : 3;
+	int n = bare ? 0 : 4;
 
 	for (int i = 0; steps[i]; i++)
 		argv[n++] = steps[i];
@@ -197,11 +197,30 @@ Test(musl, other_library)
 	is_warned("musl/portshim", built("tests/probes/act"), "is built for another C library");
 }
 
+/* The command that is built for musl supervises as well, whatever the program is built for. */
+Test(musl, supervises)
+{
+	static const char *const programs[] = { "musl/static_act", "musl/act", "tests/probes/act" };
+
+	for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+		int server = server_tcp("127.0.0.1", 5000);
+		const char *argv[] = { built("musl/portshim"), "run", "--supervise", "--", built(programs[i]), "socket 0 tcp4",
+		                       "connect 0 127.0.0.1 5000", NULL };
+		static struct run run;
+
+		run = (struct run){ .policy = RULE, .bare = true };
+		run_program(&run, argv);
+		cr_expect(exited(&run, 0), "%s%s", run.out, run.err);
+		cr_expect(is_ours(server_accept(server, NULL)), "%s", programs[i]);
+		close(server);
+	}
+}
+
 Test(musl, static_program)
 {
 	static struct run run = { .policy = RULE };
 	int port = port_seen(&run, "musl/static_act", &ways_out[0]);
 
-	cr_expect(is_ephemeral(port), "not covered, but from port %d", port);
+	cr_expect(is_ephemeral(port), "not preloaded, but from port %d", port);
 	cr_expect(strstr(run.err, "is statically linked"), "%s", run.err);
 }
