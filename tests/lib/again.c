@@ -29,10 +29,11 @@ const char *again_suite(const char *suite)
 
 /* In a PID namespace of its own: what a test that is killed leaves behind ends with the suite. A shell is process 1 there, since
  * the runner does not wait for orphans. The runner's own number is one that no other has at this time: it names a socket in
- * /tmp by it. */
+ * /tmp by it; and memory in /dev/shm by its tests' numbers, of which others may have the same. */
 static int spawn_suite(const char *path, const char *filter)
 {
-	static const char start[] = "echo $0 >/proc/sys/kernel/ns_last_pid; \"$@\"; exit $?";
+	static const char start[] = "mount -t tmpfs tmpfs /dev/shm && echo $0 >/proc/sys/kernel/ns_last_pid; "
+	                            "\"$@\"; exit $?";
 	char number[16];
 	const char *argv[] = { "unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", start, number,
 		               path, "--color=never", "--timeout", "100", "--jobs", "2", filter ? "--filter" : NULL, filter, NULL };
