@@ -36,12 +36,14 @@ struct options {
 	bool help;
 };
 
+enum way { WAY_NONE, WAY_PRELOAD, WAY_SUPERVISE };
+
 /* What is to be started, and how. */
 struct start {
 	struct reach reach;
 	char **command;
 	char **environment;
-	bool supervised;
+	enum way way;
 	int hindrance; /* why it is not, though the library does not reach it: 0 or -errno */
 };
 
@@ -181,7 +183,7 @@ static bool variables_prepare(const struct options *options)
 {
 	const char *log = getenv("PORTSHIM_LOG");
 	if (is_switched_off())
-		say_warning("PORTSHIM_DISABLE=1 is set: the library will do nothing; unset it to have the policy");
+		say_warning("PORTSHIM_DISABLE=1 is set: portshim will do nothing; unset it to have the policy");
 	if (options->log)
 		return variable_set("PORTSHIM_LOG", options->log);
 	if (log && !is_log_level(log))
@@ -205,13 +207,17 @@ static int start_failed(const struct reach *reach, const char *command, int erro
 
 static void say_way(const struct start *start, enum log_level level)
 {
+	static const char *const words[] = {
+		[WAY_NONE] = "it is started as it is",
+		[WAY_PRELOAD] = "the library is preloaded",
+		[WAY_SUPERVISE] = "it is supervised",
+	};
 	const char *log = getenv("PORTSHIM_LOG");
 	bool wanted = log && is_log_level(log) ? strcmp(log, "info") == 0 || strcmp(log, "debug") == 0 :
 	                                         level >= LOG_LEVEL_INFO;
 	const char *reason = reach_reason(&start->reach);
-	if (wanted)
-		fprintf(stderr, "portshim: %s%s%s: %s\n", start->reach.path, reason[0] ? " " : "", reason,
-		        start->supervised ? "it is supervised" : "the library is preloaded");
+	if (wanted && !start->hindrance) /* that is told by a warning */
+		fprintf(stderr, "portshim: %s%s%s: %s\n", start->reach.path, reason[0] ? " " : "", reason, words[start->way]);
 }
 
 /* Whether it may be supervised; false with the reason said. */
@@ -231,14 +237,14 @@ static bool supervise_check(const struct reach *reach)
 /* Decides, before anything is started. False with the reason said. */
 static bool way_find(struct start *start, const struct options *options, enum log_level level)
 {
-	start->supervised = !is_switched_off() && options->mode != MODE_PRELOAD &&
-	                    (options->mode == MODE_SUPERVISE || reach_is_for_supervisor(&start->reach));
-	if (start->supervised && options->mode == MODE_SUPERVISE) {
-		if (!supervise_check(&start->reach))
+	start->way = WAY_PRELOAD; /* of a library that does nothing if it is switched off */
+	if (options->mode == MODE_SUPERVISE) {
+		start->way = is_switched_off() ? WAY_NONE : WAY_SUPERVISE;
+		if (start->way == WAY_SUPERVISE && !supervise_check(&start->reach))
 			return false;
-	} else if (start->supervised) {
+	} else if (options->mode == MODE_AUTO && !is_switched_off() && reach_is_for_supervisor(&start->reach)) {
 		start->hindrance = supervise_possible();
-		start->supervised = !start->hindrance;
+		start->way = start->hindrance ? WAY_PRELOAD : WAY_SUPERVISE;
 	}
 	say_way(start, level);
 	return true;
@@ -319,5 +325,13 @@ int run_main(int argc, char **argv)
 	if (!variables_prepare(&options) || !way_find(&start, &options, level))
 		return RUN_FAILED;
 	prune_tables();
-	return start.supervised ? supervise_run(become, &start) : preload(&start, &library, other_word);
+	switch (start.way) {
+	case WAY_SUPERVISE:
+		return supervise_run(become, &start);
+	case WAY_PRELOAD:
+		return preload(&start, &library, other_word);
+	case WAY_NONE:
+		break;
+	}
+	return become(&start);
 }

@@ -153,6 +153,14 @@ Test(run, a_supervised_program_has_nothing_of_ours)
 	              "library out\nLD_PRELOAD unset\nPORTSHIM_LOG unset\nPORTSHIM_PORTS unset\nPORTSHIM_CONF unset\n");
 }
 
+/* Switched off, it starts the program as it is. */
+Test(run, supervision_is_switched_off_as_well)
+{
+	setenv("PORTSHIM_DISABLE", "1", 1);
+	EXPECT_WARNED(PORTSHIM("run", "--supervise", "-p", "20000", "--", show, "library", "LD_PRELOAD=", "PORTSHIM_PORTS="),
+	              "library out\nLD_PRELOAD unset\nPORTSHIM_PORTS unset\n", "PORTSHIM_DISABLE=1 is set");
+}
+
 Test(run, modes_have_names)
 {
 	EXPECT_REFUSED(PORTSHIM("run", "-p", "20000", "--mode=ptrace", show), 125, "auto, preload or supervise");

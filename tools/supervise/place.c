@@ -153,6 +153,6 @@ void place_refuse(uint32_t tid, int error)
 	text_add(&text, ": its network calls are refused: ");
 	text_add(&text, error == -EPROTO ? "the policy is broken in the kernel's present port range" : strerror(-error));
 	if (error == -EACCES || error == -EPERM)
-		text_add(&text, "; it keeps others from looking into it (prctl(2), PR_SET_DUMPABLE), which only root may then");
+		text_add(&text, "; it keeps others from looking into it (prctl(2), PR_SET_DUMPABLE), which takes CAP_SYS_PTRACE then");
 	log_send(LOG_LEVEL_ERROR, &text);
 }
