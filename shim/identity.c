@@ -7,37 +7,38 @@
 
 #include "caller.h"
 
-static const gid_t *more_groups(struct identity_store *store, int *n)
+gid_t *identity_room(struct identity_store *store, size_t n)
 {
-	size_t size = (size_t)*n * sizeof(gid_t);
-	gid_t *groups = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t size = n * sizeof(gid_t);
+	gid_t *groups = store->groups;
 
-	if (groups == MAP_FAILED) {
-		*n = 0;
-		return store->groups;
+	if (n > IDENTITY_ROOM) {
+		groups = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (groups == MAP_FAILED)
+			return NULL;
+		store->mapped = size;
 	}
-	store->mapped = size;
-	*n = getgroups(*n, groups);
+	store->identity.groups = groups;
 	return groups;
 }
 
 static void ask_self(struct identity_store *store)
 {
 	int n = getgroups(0, NULL);
+	gid_t *groups;
 
 	store->identity.user = geteuid();
 	store->identity.group = getegid();
-	store->identity.groups = store->groups;
-	if (n > IDENTITY_ROOM)
-		store->identity.groups = more_groups(store, &n);
-	else if (n > 0)
-		n = getgroups(IDENTITY_ROOM, store->groups);
+	groups = n > 0 ? identity_room(store, (size_t)n) : NULL;
+	n = groups ? getgroups(n, groups) : 0;
 	store->identity.n_groups = n > 0 ? (size_t)n : 0;
 }
 
 void identity_ask(struct identity_store *store)
 {
 	store->mapped = 0;
+	store->identity.groups = store->groups;
+	store->identity.n_groups = 0;
 	if (caller)
 		caller->identify(caller, store);
 	else

@@ -14,6 +14,8 @@ struct identity_store {
 
 /* Asks the kernel: three system calls. Async-signal-safe. (Or `caller`, see caller.h.) */
 void identity_ask(struct identity_store *store);
+/* Where so many groups may be put, for who fills the store; NULL: there is no memory. */
+gid_t *identity_room(struct identity_store *store, size_t n);
 void identity_done(struct identity_store *store);
 
 #endif

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -435,18 +434,6 @@ int client_copy(const struct client *client, int fd)
 
 /* --- for the engine ------------------------------------------------------------------------------------------ */
 
-/* Where there are more groups than there is room. */
-static gid_t *more_groups(struct identity_store *store, size_t n)
-{
-	size_t size = n * sizeof(gid_t);
-	gid_t *groups = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (groups == MAP_FAILED)
-		return NULL;
-	store->mapped = size;
-	return groups;
-}
-
 static size_t count_words(const char *words)
 {
 	size_t n = 0;
@@ -461,24 +448,12 @@ static size_t count_words(const char *words)
 static void read_groups(struct identity_store *store, const char *words)
 {
 	size_t n = count_words(words);
-	gid_t *groups = n > IDENTITY_ROOM ? more_groups(store, n) : store->groups;
+	gid_t *groups = identity_room(store, n);
 	char *end;
 
-	if (!groups)
-		n = 0;
-	for (size_t i = 0; i < n; i++, words = end)
+	store->identity.n_groups = groups ? n : 0;
+	for (size_t i = 0; i < store->identity.n_groups; i++, words = end)
 		groups[i] = (gid_t)strtoul(words, &end, 10);
-	store->identity.groups = groups ? groups : store->groups;
-	store->identity.n_groups = n;
-}
-
-/* The second of the four numbers: real, effective, saved, of the file system. */
-static uint32_t effective(const char *words)
-{
-	char *end;
-
-	strtoul(words, &end, 10);
-	return (uint32_t)strtoul(end, NULL, 10);
 }
 
 static void client_identify(const struct caller *as, struct identity_store *store)
@@ -486,10 +461,11 @@ static void client_identify(const struct caller *as, struct identity_store *stor
 	const struct asking *asking = (const struct asking *)as;
 	struct status *status = malloc(sizeof(*status));
 
-	store->identity = (struct identity){ .user = (uid_t)-1, .group = (gid_t)-1, .groups = store->groups };
+	store->identity.user = (uid_t)-1;
+	store->identity.group = (gid_t)-1;
 	if (status && status_read(status, asking->client->tid)) {
-		store->identity.user = effective(status_words(status, "Uid"));
-		store->identity.group = effective(status_words(status, "Gid"));
+		store->identity.user = status_id(status, "Uid", STATUS_EFFECTIVE);
+		store->identity.group = status_id(status, "Gid", STATUS_EFFECTIVE);
 		read_groups(store, status_words(status, "Groups"));
 	}
 	free(status);

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -89,17 +88,6 @@ static uint64_t inode_of(int fd, const char *path)
 	return (path ? stat(path, &status) : fstat(fd, &status)) == 0 ? status.st_ino : 0;
 }
 
-/* The last of the four numbers: real, effective, saved, of the file system. */
-static uint32_t of_file_system(const char *words)
-{
-	uint32_t number = 0;
-	char *end;
-
-	for (int i = 0; i < 4; i++, words = end)
-		number = (uint32_t)strtoul(words, &end, 10);
-	return number;
-}
-
 /* Before Linux 6.13. */
 static bool read_thread(struct maker *maker, const char *thread, uint32_t tid)
 {
@@ -108,8 +96,8 @@ static bool read_thread(struct maker *maker, const char *thread, uint32_t tid)
 
 	if (!status_read(&status, tid))
 		return false;
-	maker->user = of_file_system(status_words(&status, "Uid"));
-	maker->group = of_file_system(status_words(&status, "Gid"));
+	maker->user = status_id(&status, "Uid", STATUS_FILE_SYSTEM);
+	maker->group = status_id(&status, "Gid", STATUS_FILE_SYSTEM);
 	fd = cgroup_open(thread);
 	maker->cgroup = fd < 0 ? 0 : inode_of(fd, NULL);
 	if (fd >= 0)

@@ -40,3 +40,14 @@ uint64_t status_number(const struct status *status, const char *name, int base)
 {
 	return strtoull(status_words(status, name), NULL, base);
 }
+
+uint32_t status_id(const struct status *status, const char *name, enum status_id which)
+{
+	const char *words = status_words(status, name);
+	uint32_t number = 0;
+	char *end;
+
+	for (unsigned int i = 0; i <= which; i++, words = end)
+		number = (uint32_t)strtoul(words, &end, 10);
+	return number;
+}

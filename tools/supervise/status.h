@@ -20,4 +20,8 @@ const char *status_words(const struct status *status, const char *name);
 /* The number there, in the base that this field has. */
 uint64_t status_number(const struct status *status, const char *name, int base);
 
+/* One of the four numbers of "Uid" or "Gid". */
+enum status_id { STATUS_REAL, STATUS_EFFECTIVE, STATUS_SAVED, STATUS_FILE_SYSTEM };
+uint32_t status_id(const struct status *status, const char *name, enum status_id which);
+
 #endif
