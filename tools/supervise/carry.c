@@ -486,7 +486,8 @@ static bool try_carry(const struct carrier *carrier, const struct seccomp_notif 
 	}
 	client_ask(&work.asking, client);
 	error = carry_for(&work, verdict);
-	if (error == -ESTALE || error == -ESRCH)
+	/* Whose call does not wait any more may have become another program while it was looked at. */
+	if (error == -ESTALE || error == -ESRCH || error == -EINTR)
 		client_forget(client);
 	client_put(client);
 	if (error == -EMFILE || error == -ENFILE)

@@ -47,8 +47,7 @@ struct former {
 struct program {
 	unsigned int users;
 	uint32_t pid;
-	int mem;                 /* /proc/PID/mem */
-	uint64_t mark_at;        /* where exec(2) left random bytes in its memory; 0: not known */
+	uint64_t mark_at;        /* where exec(2) left random bytes in its memory */
 	char mark[MARK_SIZE];
 	struct session *session;
 	struct former *former;
@@ -82,8 +81,6 @@ static void program_free(struct program *program)
 {
 	struct former *former;
 
-	if (program->mem >= 0)
-		close(program->mem);
 	if (program->session)
 		session_end(program->session);
 	while ((former = program->former)) {
@@ -98,15 +95,6 @@ static void program_put(struct program *program)
 {
 	if (program && --program->users == 0)
 		program_free(program);
-}
-
-static int mem_open(uint32_t pid, int flags)
-{
-	char path[40];
-
-	snprintf(path, sizeof(path), "/proc/%u/mem", pid);
-	int fd = open(path, flags | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
 }
 
 static void name_copy(char name[NAME_SIZE], const char *words)
@@ -150,21 +138,21 @@ static int memory_read(uint32_t tid, uint64_t address, void *to, size_t size)
 	return n == (ssize_t)size ? 0 : n < 0 && errno != EFAULT ? -errno : -EFAULT;
 }
 
-static void take_mark(struct program *program, uint32_t tid)
+/* 0 or -errno; -ESRCH: it is not that program any more. */
+static int take_mark(struct program *program, uint32_t tid)
 {
-	uint64_t at = program->session->facts.random;
+	int error;
 
-	program->mark_at = at && memory_read(tid, at, program->mark, MARK_SIZE) == 0 ? at : 0;
+	program->mark_at = program->session->facts.random;
+	error = program->mark_at ? memory_read(tid, program->mark_at, program->mark, MARK_SIZE) : -EACCES;
+	return error == -EFAULT ? -ESRCH : error;
 }
 
-/* Each exec leaves other random bytes in the new memory: so it is noticed even where others have the old one, too (vfork). Where
- * none are to be seen: of a memory that nobody has any more nothing can be read. */
+/* Each exec leaves other random bytes in the new memory: so it is noticed even where others have the old one, too (vfork). */
 static bool is_same_program(const struct program *program, uint32_t tid)
 {
 	char mark[MARK_SIZE];
 
-	if (!program->mark_at)
-		return pread(program->mem, mark, 1, 0) != 0;
 	return memory_read(tid, program->mark_at, mark, MARK_SIZE) == 0 && memcmp(mark, program->mark, MARK_SIZE) == 0;
 }
 
@@ -179,16 +167,14 @@ static struct program *program_new(uint32_t pid, uint32_t tid, const struct stat
 		return NULL;
 	program->users = 1;
 	program->pid = pid;
-	program->mem = mem_open(tid, O_RDONLY); /* before the facts: if it becomes another program meanwhile, that is noticed */
-	*error = program->mem < 0 ? program->mem : 0;
-	if (!*error)
-		program->session = session_for(tid, error);
+	program->session = session_for(tid, error);
+	if (program->session)
+		*error = take_mark(program, tid);
 	if (*error) {
 		program_free(program);
 		return NULL;
 	}
 	program->owner = table ? owner_of(table, pid) : 0;
-	take_mark(program, tid);
 	program->labelled = has_label_of_its_own(pid);
 	name_copy(program->name, status_words(status, "Name"));
 	return program;
@@ -389,7 +375,11 @@ int client_read(const struct client *client, uint64_t address, void *to, size_t 
 
 int client_memory(const struct client *client)
 {
-	return mem_open(client->tid, O_WRONLY);
+	char path[40];
+
+	snprintf(path, sizeof(path), "/proc/%u/mem", client->tid);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
 }
 
 /* Whether the number is still that of a thread of the process. */

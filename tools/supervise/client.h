@@ -1,8 +1,8 @@
 /* client.h - the processes whose calls the supervisor decides: their memory, their sockets, their rules.
  *
- * Theory of operation. A notification names a thread. What is needed to serve it is kept from call to call: a pidfd of the
- * thread, by which its sockets are copied, and a descriptor of its program's memory. Both are of that very process and never
- * of one that got the same number later: of a process that has ended they fail. The facts that rules ask for are read when a
+ * Theory of operation. A notification names a thread. What is needed to serve it is kept from call to call: above all a pidfd
+ * of the thread, by which its sockets are copied. It is of that very thread and never of one that got the same number later: of
+ * one that has ended it fails. Memory is read by the number, and the kernel asked afterwards whether the call still waits. The facts that rules ask for are read when a
  * process makes its first call. When it becomes another program by exec(2), the random bytes that the kernel gave it
  * (AT_RANDOM) are others: that is how exec is noticed. (Before its exec, a child of vfork is its parent's program.)
  * What is kept is bounded; who has not been heard of for longest goes first. */
