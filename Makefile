@@ -122,9 +122,9 @@ uninstall:
 		echo "uninstall: $(DESTDIR)/etc/ld.so.preload names the library: take it out there, then try again" >&2; \
 		exit 1; }
 	$(RM) '$(DESTDIR)$(LIBDIR32)/libportshim.so' '$(DESTDIR)$(PREFIX)/$(LIB64)/libportshim.so'
-	$(RM) '$(DESTDIR)$(BINDIR)/portshim' '$(DESTDIR)$(LIBDIR)/libportshim.so' \
-		'$(DESTDIR)$(MANDIR)/man1/portshim.1' '$(DESTDIR)$(MANDIR)/man5/portshim.conf.5' \
-		'$(DESTDIR)$(MANDIR)/man7/libportshim.7'
+	$(RM) '$(DESTDIR)$(BINDIR)/portshim' '$(DESTDIR)$(LIBDIR)/libportshim.so'
+	for page in $(notdir $(wildcard tools/man/*.[157])); do \
+		$(RM) '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$$page; done
 
 clean:
 	$(RM) -r $(BUILD)
