@@ -32,7 +32,7 @@ static void usage_print(FILE *to)
 	fputs("Usage: portshim COMMAND [ARGUMENT...]\n\nCommands:\n", to);
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].words);
-	fputs("\n'portshim COMMAND --help' shows the usage of a command, portshim(1) all of them.\n", to);
+	fputs("\n'portshim COMMAND --help' shows the usage of a command, the page portshim-COMMAND(1) more.\n", to);
 }
 
 static int unknown_command(const char *name)
