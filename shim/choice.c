@@ -63,6 +63,7 @@ static bool next_alone(struct choice *choice, struct candidate *candidate)
 		if (!choice->purpose.table || lease_claim_spare(choice->purpose.table, choice->purpose.peer, port,
 		                                                choice->purpose.note, &candidate->lease) == CLAIM_MADE)
 			return true;
+		rules_count(choice->purpose.table, choice->purpose.number, RULE_RETRIES);
 	}
 	return false;
 }
@@ -194,6 +195,7 @@ static bool next_steered(struct choice *choice, struct candidate *candidate)
 			candidate->lo = candidate->hi = port;
 			return true;
 		case CLAIM_BUSY:
+			rules_count(purpose->table, purpose->number, RULE_RETRIES);
 			break;
 		case CLAIM_NO_ROOM:
 			if (make_room(choice))

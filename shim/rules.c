@@ -23,7 +23,8 @@ void rules_count(struct table *table, uint32_t number, enum rule_counter counter
 	word64 *count = !entry                    ? NULL :
 	                counter == RULE_GIVEN    ? &entry->given :
 	                counter == RULE_FAILURES ? &entry->failures :
-	                counter == RULE_WAITS    ? &entry->waits : &entry->denied;
+	                counter == RULE_WAITS    ? &entry->waits :
+	                counter == RULE_DENIED   ? &entry->denied : &entry->retries;
 
 	if (count)
 		atomic_fetch_add_explicit(count, 1, memory_order_relaxed);

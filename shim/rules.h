@@ -16,7 +16,7 @@ void rules_use(struct table_rule *entry, uint64_t now);
 struct table_rule *rules_entry(struct table *table, uint32_t number);
 
 /* What is counted for `portshim status`. */
-enum rule_counter { RULE_GIVEN, RULE_FAILURES, RULE_WAITS, RULE_DENIED };
+enum rule_counter { RULE_GIVEN, RULE_FAILURES, RULE_WAITS, RULE_DENIED, RULE_RETRIES };
 
 /* One more. Nothing without a table. */
 void rules_count(struct table *table, uint32_t number, enum rule_counter counter);

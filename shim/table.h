@@ -57,7 +57,11 @@
 
 #include "config/policy.h"
 
-#define TABLE_VERSION "v1" /* part of the file's name */
+/* Part of the file's name, and of what its first word says: tables of two versions live beside each other. (One may be named
+ * at build time, so that a test has a library of another version.) */
+#ifndef TABLE_VERSION
+#define TABLE_VERSION "v2"
+#endif
 
 #define BLOCK_PORTS 64u
 #define BUCKET_BLOCKS 8u
@@ -99,6 +103,7 @@ struct table_rule {
 	word32 about;          /* enum choose | enum share << 8 | bits of enum protocol << 11 | intervals << 16 */
 	alignas(64) word64 given;
 	word64 failures, waits, denied;
+	word64 retries;        /* ports that were proposed and refused, by the kernel or by another's claim */
 	word32 released[TABLE_SPACES]; /* the port that came back last */
 	word32 next;           /* RFC 6056: next_ephemeral; least-recent: where it found the last */
 	word32 table[DOUBLE_HASH_COUNTERS];
@@ -117,6 +122,9 @@ struct table {
 	word64 key[2];       /* of all hashes */
 	word64 ready;        /* the key is complete */
 	word64 asked, swept; /* exact questions to the kernel; sweeps */
+	word64 generation;   /* of the policy: who finds another than at its reading reads it again */
+	word64 audit_lost;   /* lines for `audit` that could not be written */
+	word64 audit_torn;   /* one of them came to a part of a line: the next begins on a line of its own */
 	alignas(64) word32 namespaces[TABLE_NAMESPACES]; /* inodes of pid namespaces; [0] is none */
 	alignas(64) struct table_sweep sweep[TABLE_SWEEPS];
 	struct table_sweep strict[TABLE_SWEEPS]; /* peers that no connection in TIME_WAIT can be taken over from, until then */
@@ -131,7 +139,7 @@ struct table {
 	struct table_rule rule[TABLE_RULES];
 };
 
-#define TABLE_MAGIC UINT64_C(0x31656c6261747370) /* "pstable1" */
+#define TABLE_MAGIC (UINT64_C(0x00656c6261747370) | (uint64_t)(unsigned char)TABLE_VERSION[1] << 56) /* "pstable2" */
 #define TABLE_LAYOUT                                                                                            \
 	((uint64_t)sizeof(struct table) << 32 ^ (uint64_t)offsetof(struct table, cell) << 8 ^                   \
 	 (uint64_t)offsetof(struct table, rule) ^ (uint64_t)sizeof(struct table_rule) << 48)
@@ -139,8 +147,11 @@ struct table {
 _Static_assert(sizeof(word64) == 8 && sizeof(word32) == 4, "the layout is the same everywhere");
 _Static_assert(sizeof(struct table_cell) == 16 && sizeof(struct table_name) == 40, "the layout is the same everywhere");
 _Static_assert(sizeof(struct table_rule) == 320 && offsetof(struct table_rule, given) == 192 &&
-               offsetof(struct table_rule, table) == 240, "the layout is the same everywhere");
-_Static_assert(offsetof(struct table, ready) == 56 && offsetof(struct table, namespaces) == 128 &&
+               offsetof(struct table_rule, released) == 232 && offsetof(struct table_rule, table) == 248,
+               "the layout is the same everywhere");
+_Static_assert(offsetof(struct table, ready) == 56 && offsetof(struct table, generation) == 80 &&
+               offsetof(struct table, audit_lost) == 88 && offsetof(struct table, audit_torn) == 96 &&
+               offsetof(struct table, namespaces) == 128 &&
                offsetof(struct table, sweep) == 1152 && offsetof(struct table, strict) == 5248 &&
                offsetof(struct table, tag) == 9344 && offsetof(struct table, busy) == 42112 &&
                offsetof(struct table, name) == 74880 && offsetof(struct table, cell) == 238720 &&

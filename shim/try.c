@@ -387,6 +387,8 @@ static bool try_candidate(struct attempt *a, struct choice *choice, struct candi
 		done = try_late(a, c, &outcome, result);
 	else if (c->lo == c->hi)
 		done = try_early(a, c, &outcome, result);
+	if (outcome == OUTCOME_TAKEN && !done && c->lo == c->hi)
+		rules_count(a->table, a->number, RULE_RETRIES);
 	choice_heard(choice, c, done ? OUTCOME_GIVEN : outcome);
 	if (!done)
 		held_take(a->act->fd);

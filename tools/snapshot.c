@@ -108,6 +108,7 @@ static void rule_read(struct snapshot *snapshot, const struct table *table, uint
 		.given = atomic_load(&entry->given),
 		.failures = atomic_load(&entry->failures),
 		.waits = atomic_load(&entry->waits),
+		.retries = atomic_load(&entry->retries),
 		.denied = atomic_load(&entry->denied),
 		.ports = atomic_load(&entry->ports),
 		.protocols = atomic_load(&entry->about) >> RULE_PROTOCOLS_SHIFT & PROTOCOL_ANY,
@@ -342,6 +343,7 @@ void snapshot_make(struct snapshot *snapshot, const struct table *table, struct 
 	memset(snapshot, 0, sizeof(*snapshot));
 	snapshot->asked = atomic_load(&table->asked);
 	snapshot->swept = atomic_load(&table->swept);
+	snapshot->audit_lost = atomic_load(&table->audit_lost);
 	snapshot->error = sockets->error;
 	rules_read(snapshot, table, rule, cells);
 	cells_match(cells, sockets, fitted);

@@ -47,7 +47,7 @@ struct shown_rule {
 	uint32_t ports, in_use;  /* in_use <= ports */
 	uint32_t cooling;        /* of those that are not in use */
 	uint64_t cooldown_ms;
-	uint64_t given, failures, waits, denied;
+	uint64_t given, failures, waits, retries, denied;
 	uint64_t set[65536 / 64]; /* a bit for each port; with `cut` those that are known */
 };
 
@@ -56,7 +56,7 @@ struct snapshot {
 	size_t rows, rows_room;
 	struct shown_rule *rule; /* by name */
 	size_t rules, rules_room;
-	uint64_t asked, swept, given;
+	uint64_t asked, swept, given, audit_lost;
 	int error;               /* -errno: the kernel does not tell of its sockets */
 	uint64_t now;            /* clock_now() */
 	uint8_t use[TABLE_SPACES][65536];   /* PORT_OURS ... */

@@ -173,13 +173,14 @@ static void rules_print(const struct snapshot *snapshot, FILE *to)
 	static const struct column column[] = {
 		{ "RULE", COLUMN_LEFT },     { "PORTS", COLUMN_RIGHT }, { "IN-USE", COLUMN_RIGHT },
 		{ "FREE", COLUMN_RIGHT },    { "COOLING", COLUMN_RIGHT }, { "GIVEN", COLUMN_RIGHT },
-		{ "FAILURES", COLUMN_RIGHT }, { "WAITS", COLUMN_RIGHT }, { "DENIED", COLUMN_RIGHT },
+		{ "FAILURES", COLUMN_RIGHT }, { "WAITS", COLUMN_RIGHT }, { "RETRIES", COLUMN_RIGHT },
+		{ "DENIED", COLUMN_RIGHT },
 	};
 	struct columns columns = COLUMNS_OF(column);
 	for (size_t i = 0; i < snapshot->rules; i++) {
 		const struct shown_rule *rule = &snapshot->rule[i];
 		const uint64_t figures[] = { rule->ports, rule->in_use, rule->ports - rule->in_use, rule->cooling,
-		                             rule->given, rule->failures, rule->waits, rule->denied };
+		                             rule->given, rule->failures, rule->waits, rule->retries, rule->denied };
 		columns_add(&columns, "%s", or_dash(rule->name));
 		for (size_t j = 0; j < sizeof(figures) / sizeof(*figures); j++)
 			columns_add(&columns, "%" PRIu64, figures[j]);
@@ -214,8 +215,9 @@ static void text_print(const struct snapshot *snapshot, const struct table_file 
 		putc('\n', to);
 	}
 	notes_print(snapshot, options, to);
-	fprintf(to, "table %s, %zu bytes; given %" PRIu64 ", asked %" PRIu64 ", swept %" PRIu64 "\n", file->shown,
-	        sizeof(struct table), snapshot->given, snapshot->asked, snapshot->swept);
+	fprintf(to, "table %s, %zu bytes; given %" PRIu64 ", asked %" PRIu64 ", swept %" PRIu64 ", audit lost %" PRIu64 "\n",
+	        file->shown, sizeof(struct table), snapshot->given, snapshot->asked, snapshot->swept,
+	        snapshot->audit_lost);
 }
 
 /* Cut to the width of a terminal, never elsewhere. */
@@ -247,6 +249,7 @@ static void rule_json(struct json *json, const struct shown_rule *rule)
 	json_number(json, "given", rule->given);
 	json_number(json, "failures", rule->failures);
 	json_number(json, "waits", rule->waits);
+	json_number(json, "retries", rule->retries);
 	json_number(json, "denied", rule->denied);
 	json_bool(json, "complete", !rule->cut);
 	json_close(json, '}');
@@ -286,6 +289,7 @@ static void json_show(const struct snapshot *snapshot, const struct table_file *
 	json_number(&json, "given", snapshot ? snapshot->given : 0);
 	json_number(&json, "asked", snapshot ? snapshot->asked : 0);
 	json_number(&json, "swept", snapshot ? snapshot->swept : 0);
+	json_number(&json, "audit_lost", snapshot ? snapshot->audit_lost : 0);
 	json_open(&json, "rules", '[');
 	for (size_t i = 0; snapshot && i < snapshot->rules; i++)
 		rule_json(&json, &snapshot->rule[i]);

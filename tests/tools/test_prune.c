@@ -51,7 +51,7 @@ static void old_tables(int first, int last)
 	for (int i = first; i <= last; i++) {
 		char name[32];
 
-		snprintf(name, sizeof(name), "portshim-0-%d.v1", i);
+		snprintf(name, sizeof(name), "portshim-0-%d.v2", i);
 		table_file(name, true);
 	}
 }
@@ -71,20 +71,20 @@ Test(prune, what_nobody_has)
 {
 	net_own();
 	old_tables(100, 108);
-	map_file("portshim-0-104.v1");
-	table_file("portshim-0-200.v1", false);
-	table_file("portshim-1000-100.v1", true); /* by its name another user's */
+	map_file("portshim-0-104.v2");
+	table_file("portshim-0-200.v2", false);
+	table_file("portshim-1000-100.v2", true); /* by its name another user's */
 	table_file("other", true);
-	cr_assert_eq(symlink("/dev/null", "/dev/shm/portshim-0-300.v1"), 0);
+	cr_assert_eq(symlink("/dev/null", "/dev/shm/portshim-0-300.v2"), 0);
 	run_something();
 	for (int i = 100; i <= 108; i++) {
 		char name[32];
 
-		snprintf(name, sizeof(name), "portshim-0-%d.v1", i);
+		snprintf(name, sizeof(name), "portshim-0-%d.v2", i);
 		cr_expect_eq(is_there(name), i == 104, "%s", name);
 	}
-	cr_expect(is_there("portshim-0-200.v1"), "it was made just now");
-	cr_expect(is_there("portshim-1000-100.v1") && is_there("other") && is_there("portshim-0-300.v1"));
+	cr_expect(is_there("portshim-0-200.v2"), "it was made just now");
+	cr_expect(is_there("portshim-1000-100.v2") && is_there("other") && is_there("portshim-0-300.v2"));
 }
 
 Test(prune, a_few_may_stay)
@@ -95,7 +95,7 @@ Test(prune, a_few_may_stay)
 	for (int i = 100; i <= 107; i++) {
 		char name[32];
 
-		snprintf(name, sizeof(name), "portshim-0-%d.v1", i);
+		snprintf(name, sizeof(name), "portshim-0-%d.v2", i);
 		cr_expect(is_there(name), "%s", name);
 	}
 }

@@ -88,7 +88,7 @@ Test(status, rows_are_held_against_the_kernel)
 	EXPECT_ROW("web", "tcp", "20003", "127.0.0.1:30000", "stale", "-", pid, "some?thing");
 	EXPECT_ROW("web", "tcp", "127.0.0.1:20004", "*", "outside", "LISTEN", pid, "some?thing", "-");
 	EXPECT_ROW("web", "tcp", "127.0.0.1:20005", "127.0.0.1:20004", "time-wait");
-	EXPECT_ROW("web", "10", "5", "5", "0", "0", "0", "0", "0");
+	EXPECT_ROW("web", "10", "5", "5", "0", "0", "0", "0", "0", "0");
 	SHOW("status", "--json", "-t", file_path("table"));
 	EXPECT_DONE();
 	expect_json("status['checked'] and status['rules'][0]['free'] == 5 and "
@@ -119,15 +119,18 @@ Test(status, counters_are_shown)
 	atomic_store(&entry->given, UINT64_C(12345678901));
 	atomic_store(&entry->failures, 7);
 	atomic_store(&entry->waits, 8);
+	atomic_store(&entry->retries, 14);
 	atomic_store(&entry->denied, 9);
 	atomic_store(&table->asked, 11);
 	atomic_store(&table->swept, 12);
+	atomic_store(&table->audit_lost, 13);
 	SHOW("status", "-t", file_path("table"));
 	EXPECT_DONE();
-	EXPECT_ROW("a name that is longer than others, by far", "10", "0", "10", "0", "12345678901", "7", "8", "9");
-	EXPECT_HAS("given 12345678901, asked 11, swept 12\n");
+	EXPECT_ROW("a name that is longer than others, by far", "10", "0", "10", "0", "12345678901", "7", "8", "14", "9");
+	EXPECT_HAS("given 12345678901, asked 11, swept 12, audit lost 13\n");
 	SHOW("status", "--json", "-t", file_path("table"));
-	expect_json("status['given'] == 12345678901 and status['asked'] == 11 and status['swept'] == 12");
+	expect_json("status['given'] == 12345678901 and status['asked'] == 11 and status['swept'] == 12 and "
+	            "status['audit_lost'] == 13 and status['rules'][0]['retries'] == 14");
 }
 
 Test(status, wrong_usage_is_2)

@@ -610,6 +610,10 @@ Test(table, look)
 	cr_assert_eq(chmod(path, 0600), 0);
 	patch(path, offsetof(struct table, magic), 1);
 	cr_expect_eq(error_of_look(path), -EPROTO);
+	patch(path, offsetof(struct table, magic), UINT64_C(0x31656c6261747370)); /* of the version before */
+	cr_expect_eq(error_of_look(path), -EPROTO);
+	patch(path, offsetof(struct table, magic), TABLE_MAGIC);
+	cr_expect_eq(error_of_look(path), 0);
 }
 
 static const struct { const char *what; size_t here, always; } places[] = {
@@ -619,7 +623,8 @@ static const struct { const char *what; size_t here, always; } places[] = {
 	SIZE(struct table_rule, 320),
 	SIZE(struct table_sweep, 16),
 	PLACE(struct table, magic, 0), PLACE(struct table, netns, 32), PLACE(struct table, key, 40),
-	PLACE(struct table, ready, 56), PLACE(struct table, asked, 64), PLACE(struct table, namespaces, 128),
+	PLACE(struct table, ready, 56), PLACE(struct table, asked, 64), PLACE(struct table, generation, 80),
+	PLACE(struct table, namespaces, 128),
 	PLACE(struct table, sweep, 1152), PLACE(struct table, tag, 9344), PLACE(struct table, busy, 42112),
 	PLACE(struct table, name, 74880), PLACE(struct table, cell, 238720), PLACE(struct table, spare, 4433024),
 	PLACE(struct table, used, 4695168), PLACE(struct table, oldest, 6268032), PLACE(struct table, eldest, 6292608),
@@ -627,9 +632,9 @@ static const struct { const char *what; size_t here, always; } places[] = {
 	PLACE(struct table_cell, info, 8), PLACE(struct table_name, source, 16), PLACE(struct table_name, rest, 32),
 	PLACE(struct table_rule, name, 24), PLACE(struct table_rule, interval, 80),
 	PLACE(struct table_rule, about, 148),
-	PLACE(struct table_rule, given, 192), PLACE(struct table_rule, released, 224),
-	PLACE(struct table_rule, next, 236),
-	PLACE(struct table_rule, table, 240),
+	PLACE(struct table_rule, given, 192), PLACE(struct table_rule, retries, 224),
+	PLACE(struct table_rule, released, 232), PLACE(struct table_rule, next, 244),
+	PLACE(struct table_rule, table, 248),
 };
 #define PLACES (sizeof(places) / sizeof(places[0]))
 
