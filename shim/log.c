@@ -3,12 +3,10 @@
 #include "log.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -16,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "append.h"
 #include "caller.h"
-#include "kernel.h"
 #include "real.h"
 
 static struct {
@@ -76,67 +74,30 @@ void log_begin(struct text *text)
 	text_add(text, "]: ");
 }
 
-/* The system calls below go through syscall(): write, open and close of libc are cancellation points, which
- * bind() and getsockname() are not. */
 static bool takes_bytes(int fd)
 {
 	struct pollfd pollfd = { .fd = fd, .events = POLLOUT };
 	struct timespec now = { 0, 0 };
 
-	/* A pipe without a reader would bring SIGPIPE, a full one would block: neither is worth a message. */
+	/* A full pipe would block: that is not worth a message. */
 	return syscall(SYS_ppoll, &pollfd, 1, &now, NULL, 0) == 1 && pollfd.revents == POLLOUT;
-}
-
-/* A file that comes to the process's limit (RLIMIT_FSIZE) would bring SIGXFSZ. A sandbox may end who asks for the limit. */
-static __attribute__((noinline)) bool has_room(int fd, size_t length)
-{
-	struct rlimit limit;
-	struct stat64 about;
-	off64_t at;
-
-	if (!kernel_may_be_asked() || getrlimit(RLIMIT_FSIZE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY ||
-	    fstat64(fd, &about) < 0 || !S_ISREG(about.st_mode))
-		return true;
-	at = lseek64(fd, 0, SEEK_CUR);
-	if (at < about.st_size)
-		at = about.st_size;
-	return (uint64_t)at + length <= limit.rlim_cur;
-}
-
-static void write_all(int fd, const char *bytes, size_t length)
-{
-	while (length > 0) {
-		long n = syscall(SYS_write, fd, bytes, length);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return;
-		bytes += n;
-		length -= (size_t)n;
-	}
 }
 
 static __attribute__((noinline)) void to_stderr(const struct text *text)
 {
 	struct stat st;
+	size_t done;
 
 	if (standard_error.open && fstat(STDERR_FILENO, &st) == 0 && st.st_dev == standard_error.device &&
-	    st.st_ino == standard_error.inode && takes_bytes(STDERR_FILENO) && has_room(STDERR_FILENO, text->length))
-		write_all(STDERR_FILENO, text->at, text->length);
+	    st.st_ino == standard_error.inode && takes_bytes(STDERR_FILENO))
+		append_to(STDERR_FILENO, text->at, text->length, &done);
 }
 
 static __attribute__((noinline)) void to_file(const char *path, const struct text *text)
 {
-	int fd = (int)syscall(SYS_openat, AT_FDCWD, path,
-	                      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY |
-	                      O_LARGEFILE, 0600);
+	size_t done;
 
-	if (fd < 0)
-		return;
-	if (has_room(fd, text->length))
-		write_all(fd, text->at, text->length);
-	syscall(SYS_close, fd);
+	append_line(path, text->at, text->length, &done);
 }
 
 /* RFC 3164 as syslog(3) writes it to /dev/log, without its locks and malloc. Facility 3: daemon. */
