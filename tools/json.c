@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 
-#include "tools/utf8.h"
+#include "config/utf8.h"
 
 enum { LINES_DEPTH = 2 }; /* what lies deeper stands on one line */
 
@@ -12,17 +12,10 @@ static void quoted(FILE *to, const char *words)
 {
 	putc('"', to);
 	while (*words != '\0') {
-		size_t length = utf8_length(words);
-		unsigned char c = (unsigned char)*words;
-		if (length == 0)
-			fputs("\\ufffd", to);
-		else if (c < 0x20 || c == 0x7f)
-			fprintf(to, "\\u%04x", c);
-		else if (c == '"' || c == '\\')
-			fprintf(to, "\\%c", c);
-		else
-			fwrite(words, 1, length, to);
-		words += length ? length : 1;
+		char piece[UTF8_JSON_MOST];
+		size_t taken, length = utf8_json(piece, words, &taken);
+		fwrite(piece, 1, length, to);
+		words += taken;
 	}
 	putc('"', to);
 }

@@ -3,40 +3,6 @@
 
 #include <stdbool.h>
 
-/* By its first byte. */
-static size_t announced(unsigned char first)
-{
-	if (first < 0x80)
-		return 1;
-	if (first >= 0xc2 && first < 0xe0)
-		return 2;
-	if (first >= 0xe0 && first < 0xf0)
-		return 3;
-	return first >= 0xf0 && first < 0xf5 ? 4 : 0;
-}
-
-/* Longer than needed, a surrogate, or above U+10FFFF: the second byte shows it. */
-static bool second_fits(unsigned char first, unsigned char second)
-{
-	switch (first) {
-	case 0xe0: return second >= 0xa0;
-	case 0xed: return second < 0xa0;
-	case 0xf0: return second >= 0x90;
-	case 0xf4: return second < 0x90;
-	default: return true;
-	}
-}
-
-size_t utf8_length(const char *words)
-{
-	const unsigned char *at = (const unsigned char *)words;
-	size_t length = announced(at[0]);
-	for (size_t i = 1; i < length; i++)
-		if ((at[i] & 0xc0) != 0x80)
-			return 0;
-	return length < 2 || second_fits(at[0], at[1]) ? length : 0;
-}
-
 size_t utf8_columns(const char *words)
 {
 	size_t columns = 0;

@@ -4,8 +4,7 @@
 
 #include <stddef.h>
 
-/* How many bytes at `words` are one character, as RFC 3629 has them; 0 if they are none. */
-size_t utf8_length(const char *words);
+#include "config/utf8.h"
 
 /* Characters, each of which is taken for one column. */
 size_t utf8_columns(const char *words);
