@@ -11,8 +11,6 @@ void reading_section_end(struct reading *reading)
 
 	if (reading->section == SECTION_RULE && reading->draft && !taking->no_memory)
 		whole_rule(taking, &reading->given);
-	if (reading->section)
-		whole_not_yet(taking, &reading->given);
 	findings_flush(&reading->findings);
 	memset(&reading->given, 0, sizeof(reading->given));
 	reading->section = 0;

@@ -128,6 +128,38 @@ void text_add_addr(struct text *text, const struct ip_addr *addr, bool brackets)
 		text_add_bytes(text, "]", 1);
 }
 
+static void add_padded(struct text *text, uint64_t number, uint64_t first_digit, const char *behind)
+{
+	for (; first_digit > number && first_digit > 1; first_digit /= 10)
+		text_add(text, "0");
+	text_add_number(text, number);
+	text_add(text, behind);
+}
+
+/* The date of a day since 1970-01-01, in the Gregorian calendar. Counted from 1 March of the year 0, a leap day is the last of its
+ * year, and 400 years (146,097 days) repeat. */
+static void add_date(struct text *text, uint64_t day)
+{
+	const uint64_t from_march = day + 719468, era = from_march / 146097, in_era = from_march % 146097;
+	const uint64_t year = (in_era - in_era / 1460 + in_era / 36524 - in_era / 146096) / 365;
+	const uint64_t in_year = in_era - (365 * year + year / 4 - year / 100), month = (5 * in_year + 2) / 153;
+
+	add_padded(text, era * 400 + year + (month >= 10), 1000, "-");
+	add_padded(text, month < 10 ? month + 3 : month - 9, 10, "-");
+	add_padded(text, in_year - (153 * month + 2) / 5 + 1, 10, "T");
+}
+
+void text_add_utc(struct text *text, uint64_t ns)
+{
+	const uint64_t second = UINT64_C(1000000000), minute = 60, hour = 60 * minute, day = 24 * hour, seconds = ns / second;
+
+	add_date(text, seconds / day);
+	add_padded(text, seconds % day / hour, 10, ":");
+	add_padded(text, seconds % hour / minute, 10, ":");
+	add_padded(text, seconds % minute, 10, ".");
+	add_padded(text, ns % second / 1000, 100000, "Z");
+}
+
 bool text_to_number(const char *words, size_t length, uint64_t max, uint64_t *number)
 {
 	uint64_t sum = 0;

@@ -32,6 +32,9 @@ void text_add_number(struct text *text, uint64_t number);
 /* "192.0.2.1" or, for IPv6, the form of RFC 5952 in brackets where `brackets` is set. */
 void text_add_addr(struct text *text, const struct ip_addr *addr, bool brackets);
 
+/* Nanoseconds since 1970 as "2026-11-25T04:30:12.123456Z" (RFC 3339). */
+void text_add_utc(struct text *text, uint64_t ns);
+
 /* Decimal digits alone, no sign, no space: *number and true if `words` of `length` bytes is one that is <= max. */
 bool text_to_number(const char *words, size_t length, uint64_t max, uint64_t *number);
 

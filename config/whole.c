@@ -124,13 +124,3 @@ void whole_rule(struct taking *taking, const struct given *given)
 	check_families(taking, given);
 	check_calls(taking, given);
 }
-
-/* To go when the setting comes to work. */
-void whole_not_yet(struct taking *taking, const struct given *given)
-{
-	if (taking->rule || !has(given, KEY_AUDIT))
-		return;
-	text_add(findings_words(taking->findings),
-	         "audit: this version accepts it and does not yet do it; nothing is written there");
-	findings_add(taking->findings, SEVERITY_WARNING, given->line[KEY_AUDIT]);
-}

@@ -14,7 +14,4 @@ struct given {
 /* Checks the keys of taking->rule against each other. Keys that were refused count as given and cause no error more. */
 void whole_rule(struct taking *taking, const struct given *given);
 
-/* Warns of settings that this version accepts and does not act on, of a rule or of [portshim]. */
-void whole_not_yet(struct taking *taking, const struct given *given);
-
 #endif

@@ -50,3 +50,19 @@ void identity_done(struct identity_store *store)
 	if (store->mapped)
 		munmap((void *)store->identity.groups, store->mapped);
 }
+
+static __attribute__((noinline)) uid_t user_of_caller(void)
+{
+	struct identity_store store;
+	uid_t user;
+
+	identity_ask(&store);
+	user = store.identity.user;
+	identity_done(&store);
+	return user;
+}
+
+uid_t identity_user(void)
+{
+	return caller ? user_of_caller() : geteuid();
+}

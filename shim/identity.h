@@ -16,6 +16,9 @@ struct identity_store {
 void identity_ask(struct identity_store *store);
 /* Where so many groups may be put, for who fills the store; NULL: there is no memory. */
 gid_t *identity_room(struct identity_store *store, size_t n);
+
+/* The effective user alone. */
+uid_t identity_user(void);
 void identity_done(struct identity_store *store);
 
 #endif

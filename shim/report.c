@@ -6,15 +6,20 @@
 
 #define MESSAGE_SIZE 384
 
-static void begin(struct text *text, const struct rule *rule, const struct question *question)
+const char *report_protocol(uint8_t protocol)
 {
 	static const char *const names[] = { "tcp", "udp", "sctp", "dccp", "udplite" };
 
+	return names[__builtin_ctz(protocol)];
+}
+
+static void begin(struct text *text, const struct rule *rule, const struct question *question)
+{
 	log_begin(text);
 	text_add(text, "rule ");
 	text_add(text, rule->name);
 	text_add(text, ": ");
-	text_add(text, names[__builtin_ctz(question->protocol)]);
+	text_add(text, report_protocol(question->protocol));
 }
 
 static void add_destination(struct text *text, const struct question *question)

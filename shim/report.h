@@ -7,6 +7,9 @@
 
 #include "config/policy.h"
 
+/* "tcp" ..., for one bit of enum protocol. */
+const char *report_protocol(uint8_t protocol);
+
 /* At `log = info`: "rule R: tcp port 20017 to 192.0.2.1:443 (late)". errno is kept. */
 void report_assigned(const struct rule *rule, const struct question *question, uint16_t port, bool late);
 

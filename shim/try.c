@@ -5,9 +5,11 @@
 
 #include "ask.h"
 #include "attempt.h"
+#include "audit.h"
 #include "caller.h"
 #include "choice.h"
 #include "held.h"
+#include "log.h"
 #include "owner.h"
 #include "report.h"
 #include "rules.h"
@@ -155,6 +157,7 @@ static ssize_t early_success(struct attempt *a, struct candidate *c, bool shared
 
 	settle(a, SOCK_SETTLED);
 	report_assigned(a->rule, &a->question, c->lo, false);
+	audit(a, AUDIT_ASSIGNED, c->lo);
 	if (act->given)
 		*act->given = c->lo;
 	if (is_bind(act))
@@ -162,6 +165,7 @@ static ssize_t early_success(struct attempt *a, struct candidate *c, bool shared
 	else
 		result = finish(a);
 	if (shared && result < 0 && errno == EADDRNOTAVAIL) {
+		audit(a, AUDIT_REFUSED, c->lo);
 		came_to_nothing(a);
 		if (a->takes_over)
 			peer_set_strict(a->table, &a->peer);
@@ -325,6 +329,21 @@ static bool is_connecting(ssize_t result)
 	return result >= 0 || errno == EINPROGRESS || errno == EINTR;
 }
 
+/* One that the kernel picked from a range is known behind the call only. errno is kept. */
+static void tell_late(struct attempt *a, const struct candidate *c)
+{
+	bool picked = c->lo < c->hi;
+	uint16_t port = c->lo;
+	int saved = errno;
+
+	if (picked && (log_wants(LOG_LEVEL_INFO) || audit_is_on()))
+		port = bind_port_of(a->act->fd);
+	if (picked && port)
+		audit(a, AUDIT_ASSIGNED, port);
+	report_assigned(a->rule, &a->question, port, true);
+	errno = saved;
+}
+
 /* Tries one candidate late: the try is the program's own call. True when the call has its result. */
 static bool try_late(struct attempt *a, struct candidate *c, enum outcome *outcome, ssize_t *result)
 {
@@ -349,15 +368,19 @@ static bool try_late(struct attempt *a, struct candidate *c, enum outcome *outco
 		*outcome = OUTCOME_UNFIT;
 		return false;
 	}
+	if (c->lo == c->hi)
+		audit(a, AUDIT_ASSIGNED, c->lo);
 	*result = finish(a);
 	if (*result >= 0 || errno != EADDRNOTAVAIL) {
-		report_assigned(a->rule, &a->question, c->lo, true);
+		tell_late(a, c);
 		if (is_connecting(*result))
 			given(a, c);
 		else
 			came_to_nothing(a);
 		return true;
 	}
+	if (c->lo == c->hi)
+		audit(a, AUDIT_REFUSED, c->lo);
 	*outcome = OUTCOME_TAKEN;
 	if (!a->source_seen && !a->sock.addressed &&
 	    source_of(act->fd, act->addr, act->len, &a->source) == -EADDRNOTAVAIL) {

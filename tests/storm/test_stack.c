@@ -44,6 +44,7 @@ Test(stack, first_calls)
 	below(PORTS "user = root\nenv = HOME=*\ncgroup = *\ncommand = *\nto = 127.0.0.0/8\n", "first");
 	below("[portshim]\nlog = debug\nlog-to = /dev/null\n" PORTS, "first");
 	below("[portshim]\ntable = none\nlog = debug\nlog-to = syslog\n" PORTS, "first");
+	below("[portshim]\nlog = warning\nlog-to = /dev/null\naudit = /dev/full\n" PORTS, "first");
 }
 
 Test(stack, later_calls)
@@ -51,4 +52,5 @@ Test(stack, later_calls)
 	below(PORTS, "later");
 	below(PORTS "user = root\nshare = never\nchoose = double-hash\ncooldown = 1s\n", "later");
 	below("[portshim]\nlog = debug\nlog-to = /dev/null\n" PORTS "choose = least-recent\n", "later");
+	below("[portshim]\naudit = /dev/null\n" PORTS, "later");
 }

@@ -2,8 +2,8 @@
  * the library reaches as well.
  *
  * Left out is what is about the library itself: what it makes of libc's functions (bindresvport(3)), what it hides from
- * getsockopt(2), a policy that is found broken only by then, a process that is killed (here that is the front alone); and what
- * holds only where each connection is decided (birth.h). */
+ * getsockopt(2), a policy that is found broken only by then, a process that is killed (here that is the front alone), one whose
+ * rights and limits decide what an audit can write; and what holds only where each connection is decided (birth.h). */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -18,6 +18,8 @@
 	}
 
 AGAIN(same, "transparency/test_same", NULL, 32)
+AGAIN(audit, "shim/test_audit",
+      "audit/!(a_connection_that_hangs_*|another_user_*|limit_on_files|no_descriptor|not_permitted|refused_early|sandboxed)", 25)
 AGAIN(choose, "shim/test_choose", "choose/!(status_shows_who_has_what)", 8)
 AGAIN(corners, "shim/test_corners", NULL, 10)
 AGAIN(crowd, "shim/test_crowd", NULL, 12)

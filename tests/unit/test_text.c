@@ -1,8 +1,10 @@
 /* test_text.c - words, numbers and addresses into a buffer of fixed size; numbers from words; suggestions. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "config/address.h"
 #include "config/suggest.h"
@@ -150,4 +152,21 @@ Test(suggest, does_not_guess_wildly)
 	cr_expect_str_eq(nearest(""), "");
 	cr_expect_str_eq(nearest("destination"), "");
 	cr_expect_str_eq(nearest("a-word-that-is-longer-than-any-key-of-the-format"), "");
+}
+
+/* Each day of 400 years, against libc. */
+Test(text, utc)
+{
+	for (uint64_t day = 0; day < 146097; day++) {
+		const uint64_t ns = (day * 86400 + day * 7919 % 86400) * UINT64_C(1000000000) + day * 6007 % 1000000 * 1000 + 999;
+		const time_t seconds = (time_t)(ns / 1000000000);
+		char buffer[64], expected[64];
+		struct text text = TEXT_OVER(buffer);
+		struct tm tm;
+		size_t length = strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
+
+		snprintf(expected + length, sizeof(expected) - length, ".%06uZ", (unsigned int)(ns % 1000000000 / 1000));
+		text_add_utc(&text, ns);
+		cr_assert_str_eq(buffer, expected);
+	}
 }
