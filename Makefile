@@ -83,6 +83,7 @@ $(BUILD)/%.o: %.c Makefile
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 include tests/tests.mk
+include tools/packaging/packages.mk
 
 # --- set-up, demonstration ---------------------------------------------------------------------------
 
