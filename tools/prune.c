@@ -1,8 +1,9 @@
-/* prune.c - finds the tables of this user, and which of them processes have mapped. */
+/* prune.c - finds the tables of this user, or for root of all, and which of them processes have mapped. */
 #define _GNU_SOURCE
 #include "tools/prune.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #include "tools/memory.h"
+#include "tools/message.h"
 
 #define FOLDER "/dev/shm"
 #define FEW 8
@@ -35,19 +37,30 @@ struct candidate {
 
 struct candidates {
 	struct candidate *candidate;
-	size_t n, room, tables; /* tables: all of this user's, whatever their age */
+	size_t n, room, tables; /* tables: all that count, whatever their age */
 };
 
-/* Regular files of this user's by the name of a table. */
-static void collect(struct candidates *found, DIR *folder)
+/* Whether NAME is "portshim-UID-HEX.vVERSION", and of which user. */
+static bool table_name(const char *name, uid_t *user)
 {
-	char prefix[40];
+	unsigned number;
+	int length = 0;
+	if (sscanf(name, "portshim-%u-%*[0-9a-f].v%*[0-9]%n", &number, &length) != 1 || length == 0 || // NOLINT(cert-err34-c): what does not fit is none
+	    name[length] != '\0' || strpbrk(name, " \t\n\v\f\r+"))
+		return false;
+	*user = number;
+	return true;
+}
+
+/* Regular files by the name of a table of their owner: this user's, or everybody's. */
+static void collect(struct candidates *found, DIR *folder, bool everybody)
+{
 	struct stat about;
-	int length = snprintf(prefix, sizeof(prefix), "portshim-%u-", (unsigned)geteuid());
+	uid_t user;
 	for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-		if (strncmp(entry->d_name, prefix, (size_t)length) != 0 ||
+		if (!table_name(entry->d_name, &user) || (!everybody && user != geteuid()) ||
 		    fstatat(dirfd(folder), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) < 0 ||
-		    !S_ISREG(about.st_mode) || about.st_uid != geteuid())
+		    !S_ISREG(about.st_mode) || about.st_uid != user)
 			continue;
 		found->tables++;
 		if (about.st_mtime + GRACE > time(NULL))
@@ -109,19 +122,62 @@ static bool look_at_processes(struct candidates *found)
 	return any;
 }
 
+static void forget(struct candidates *found)
+{
+	for (size_t i = 0; i < found->n; i++)
+		free(found->candidate[i].name);
+	free(found->candidate);
+}
+
 void prune_tables(void)
 {
 	struct candidates found = { .n = 0 };
 	DIR *folder = opendir(FOLDER);
 	if (!folder)
 		return;
-	collect(&found, folder);
+	collect(&found, folder, false);
 	if (found.tables > FEW && found.n > 0 && look_at_processes(&found))
 		for (size_t i = 0; i < found.n; i++)
 			if (!found.candidate[i].mapped)
 				unlinkat(dirfd(folder), found.candidate[i].name, 0);
 	closedir(folder);
-	for (size_t i = 0; i < found.n; i++)
-		free(found.candidate[i].name);
-	free(found.candidate);
+	forget(&found);
+}
+
+/* Removes those that nobody has, and names them. */
+static bool remove_unused(const struct candidates *found, int folder)
+{
+	bool good = true;
+	for (size_t i = 0; i < found->n; i++) {
+		const struct candidate *candidate = &found->candidate[i];
+		if (candidate->mapped)
+			continue;
+		if (unlinkat(folder, candidate->name, 0) == 0)
+			printf("removed " FOLDER "/%s\n", candidate->name);
+		else if (errno != ENOENT) {
+			say_error(FOLDER "/%s cannot be removed: %m", candidate->name);
+			good = false;
+		}
+	}
+	return good;
+}
+
+bool prune_now(void)
+{
+	struct candidates found = { .n = 0 };
+	DIR *folder = opendir(FOLDER);
+	bool good = true;
+	if (!folder) {
+		say_error(FOLDER ": %m; it is where the tables are");
+		return false;
+	}
+	collect(&found, folder, geteuid() == 0);
+	if (found.n > 0 && !look_at_processes(&found)) {
+		say_error("/proc does not tell which tables are in use: nothing was removed");
+		good = false;
+	} else
+		good = remove_unused(&found, dirfd(folder));
+	closedir(folder);
+	forget(&found);
+	return good;
 }

@@ -13,6 +13,7 @@
 #include "tools/json.h"
 #include "tools/memory.h"
 #include "tools/message.h"
+#include "tools/prune.h"
 #include "tools/screen.h"
 #include "tools/snapshot.h"
 #include "tools/table_file.h"
@@ -20,18 +21,20 @@
 
 struct options {
 	const char *config, *table, *rule;
-	bool json, help;
+	bool json, prune, help;
 };
 
 static void usage_print(void)
 {
-	fputs("Usage: portshim status [--json] [-t FILE | -c FILE] [-r RULE]\n\n"
+	fputs("Usage: portshim status [--json] [-t FILE | -c FILE] [-r RULE]\n"
+	      "       portshim status --prune\n\n"
 	      "Shows who has which port, by the table of the programs under portshim and the kernel's own list.\n\n"
 	      "  -t, --table=FILE    the table (without -t and -c: the one of this user and network namespace,\n"
 	      "                      or the one that the policy in the usual places says)\n"
 	      "  -c, --config=FILE   the table that this policy says\n"
 	      "  -r, --rule=RULE     this rule only\n"
 	      "      --json          print JSON\n"
+	      "      --prune         remove the tables that no process has (root: of all users), and name them\n"
 	      "  -h, --help          show this\n", stdout);
 }
 
@@ -46,7 +49,8 @@ static bool options_read(struct options *options, int argc, char **argv)
 	static const struct option known[] = {
 		{ "config", required_argument, NULL, 'c' }, { "table", required_argument, NULL, 't' },
 		{ "rule", required_argument, NULL, 'r' },   { "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+		{ "prune", no_argument, NULL, 'p' },        { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	*options = (struct options){ .help = false };
 	opterr = 0;
@@ -57,6 +61,7 @@ static bool options_read(struct options *options, int argc, char **argv)
 		case 't': options->table = optarg; break;
 		case 'r': options->rule = optarg; break;
 		case 'j': options->json = true; break;
+		case 'p': options->prune = true; break;
 		case 'h': options->help = true; break;
 		case ':': return usage_wrong("a value is missing after ", argv[optind - 1]);
 		default: return usage_wrong("no such option: ", argv[optind > 1 ? optind - 1 : 1]);
@@ -68,6 +73,8 @@ static bool options_read(struct options *options, int argc, char **argv)
 		return usage_wrong("it takes no argument: ", argv[optind]);
 	if (options->config && options->table)
 		return usage_wrong("--config and --table exclude each other: give one of them", "");
+	if (options->prune && (options->config || options->table || options->rule || options->json))
+		return usage_wrong("--prune goes with no other option", "");
 	return true;
 }
 
@@ -335,6 +342,8 @@ int status_main(int argc, char **argv)
 		usage_print();
 		return EXIT_SUCCESS;
 	}
+	if (options.prune)
+		return prune_now() ? EXIT_SUCCESS : EXIT_FAILURE;
 	int error, code = table_file_find(&file, options.table, options.config);
 	if (code != EXIT_SUCCESS)
 		return code;

@@ -1,4 +1,4 @@
-/* test_prune.c - `portshim run` removes tables that nobody has, where there are many. */
+/* test_prune.c - `portshim run` removes tables that nobody has, where there are many; `portshim status --prune` does so always. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +26,14 @@ static void table_file(const char *name, bool old)
 	if (old)
 		cr_assert_eq(futimens(fd, times), 0);
 	close(fd);
+}
+
+static void give_to(const char *name, uid_t user)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/shm/%s", name);
+	cr_assert_eq(chown(path, user, (gid_t)-1), 0);
 }
 
 static bool is_there(const char *name)
@@ -98,4 +107,71 @@ Test(prune, a_few_may_stay)
 		snprintf(name, sizeof(name), "portshim-0-%d.v2", i);
 		cr_expect(is_there(name), "%s", name);
 	}
+}
+
+static const char *const asked[] = { "portshim-0-1a.v1", "portshim-0-1a.v2", "portshim-1000-1a.v1", "portshim-1000-2b.v1" };
+/* Not old; not its owner's; not tables; in use. */
+static const char *const left[] = {
+	"portshim-0-2b.v1", "portshim-1001-1a.v1", "portshim-0-1a", "portshim-0-1a.v1.old", "portshim--1-1a.v1", "portshim-0-3c.v1"
+};
+
+static void tables_to_prune(void)
+{
+	for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++)
+		table_file(asked[i], true);
+	for (size_t i = 0; i < sizeof(left) / sizeof(*left); i++)
+		table_file(left[i], i != 0);
+	give_to(asked[2], 1000);
+	give_to(asked[3], 1000);
+	map_file(left[5]);
+}
+
+static void prune(struct run *run, const char *const argv[])
+{
+	*run = (struct run){ .bare = true };
+	run_program(run, argv);
+}
+
+Test(prune, all_that_nobody_has_where_it_is_asked_for)
+{
+	static struct run run;
+
+	net_own();
+	tables_to_prune();
+	prune(&run, (const char *const[]){ built("portshim"), "status", "--prune", NULL });
+	cr_assert(exited(&run, 0), "%s", run.err);
+	for (size_t i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "removed /dev/shm/%s", asked[i]);
+		cr_expect(!is_there(asked[i]) && printed(&run, line), "%s\n%s", asked[i], run.out);
+	}
+	for (size_t i = 0; i < sizeof(left) / sizeof(*left); i++)
+		cr_expect(is_there(left[i]), "%s", left[i]);
+	prune(&run, (const char *const[]){ built("portshim"), "status", "--prune", NULL });
+	cr_expect(exited(&run, 0) && !*run.out && !*run.err, "%s%s", run.out, run.err);
+}
+
+Test(prune, a_user_removes_his_own)
+{
+	static struct run run;
+
+	net_own_for_all_users();
+	tables_to_prune();
+	prune(&run, (const char *const[]){ "setpriv", "--reuid=1000", "--clear-groups", built("portshim"), "status", "--prune", NULL });
+	cr_assert(exited(&run, 0), "%s", run.err);
+	cr_expect(is_there(asked[0]) && is_there(asked[1]) && !is_there(asked[2]) && !is_there(asked[3]), "%s", run.out);
+}
+
+Test(prune, says_what_it_cannot_remove)
+{
+	static struct run run;
+
+	net_own();
+	table_file(asked[0], true);
+	cr_assert_eq(mount(NULL, "/dev/shm", NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+	prune(&run, (const char *const[]){ built("portshim"), "status", "--prune", NULL });
+	cr_expect(exited(&run, 1) && strstr(run.err, "/dev/shm/portshim-0-1a.v1 cannot be removed"), "%s", run.err);
+	prune(&run, (const char *const[]){ built("portshim"), "status", "--prune", "--json", NULL });
+	cr_expect(exited(&run, 2) && strstr(run.err, "--prune goes with no other option"), "%s", run.err);
 }
