@@ -166,6 +166,8 @@ static bool policy_prepare(const struct options *options, enum log_level *level)
 			          options->command[0], loaded.errors, loaded.errors == 1 ? "" : "s", loaded.name);
 		return false;
 	}
+	if (loaded.policy.rules == 0 && loaded.policy.log >= LOG_LEVEL_ERROR)
+		say_warning("%s has no rule: the ports of %s are the kernel's choice", loaded.name, options->command[0]);
 	bool exported = policy_export(&loaded, options);
 	*level = loaded.policy.log;
 	policy_file_free(&loaded);

@@ -211,6 +211,15 @@ Test(run, a_broken_policy_starts_nothing)
 	EXPECT_REFUSED(PORTSHIM("run", show, "started"), 125, "PORTSHIM_PORTS: error: ");
 }
 
+/* The file that the packages install is such a one: a setting that silently does nothing would be found by nobody. */
+Test(run, says_that_a_policy_has_no_rule)
+{
+	const char *path = text_make("empty.conf", "; nothing\n", 0644);
+	EXPECT_WARNED(PORTSHIM("run", "-c", path, "echo", "hello"), "hello\n", "empty.conf has no rule: the ports of echo are the kernel's choice");
+	path = text_make("silent.conf", "[portshim]\nlog = none\n", 0644);
+	EXPECT_SILENT(PORTSHIM("run", "-c", path, "echo", "hello"), 0, "hello\n");
+}
+
 Test(run, an_unreadable_policy_starts_nothing)
 {
 	EXPECT_REFUSED(PORTSHIM("run", "-c", inside("absent.conf"), show, "started"), 125, "absent.conf: error: ");
