@@ -6,6 +6,8 @@ BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 LIBDIR32 ?= $(PREFIX)/$(LIB32)
 MANDIR ?= $(PREFIX)/share/man
+SHAREDIR ?= $(PREFIX)/share/portshim
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 BUILD ?= build
 VERSION := 0.1.0
 
@@ -13,8 +15,12 @@ CC ?= cc
 INSTALL ?= install
 PKG_LIBS ?= -l:libinih.a
 
-WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla -Werror
-HARDENING := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection
+WERROR ?= -Werror
+WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wvla $(WERROR)
+HARDENING := -fstack-protector-strong -fstack-clash-protection
+ifeq ($(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),)
+HARDENING += -D_FORTIFY_SOURCE=2
+endif
 ifneq ($(filter x86_64 i386 i686,$(shell uname -m)),)
 HARDENING += -fcf-protection
 endif
@@ -102,6 +108,14 @@ demo:
 # between needs a whole one.
 put_library = $(INSTALL) -m 0644 $(1) '$(2)/.libportshim.so.new' && mv -f '$(2)/.libportshim.so.new' '$(2)/libportshim.so'
 
+# systemd's units and drop-ins, with the paths of this installation: of the library the one for both word sizes, where it is
+# installed so.
+UNITS := $(wildcard tools/systemd/*.service tools/systemd/*.timer)
+DROPINS := $(wildcard tools/systemd/*.conf)
+PRELOAD = $(if $(filter $(PREFIX)/$(LIB64),$(LIBDIR)),$(PREFIX)/\$$LIB,$(LIBDIR))/libportshim.so
+put_unit = sed -e "s,@BINDIR@,$(BINDIR)," -e "s,@SHAREDIR@,$(SHAREDIR)," -e "s,@PRELOAD@,$(PRELOAD)," $(1) >'$(2)/$(notdir $(1))' && \
+	chmod 0644 '$(2)/$(notdir $(1))'
+
 install: all
 	$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(MANDIR)/man1' \
 		'$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(MANDIR)/man7'
@@ -109,6 +123,9 @@ install: all
 	$(call put_library,$(BUILD)/libportshim.so,$(DESTDIR)$(LIBDIR))
 	for section in 1 5 7; do for page in tools/man/*.$$section; do \
 		$(INSTALL) -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$$section/ || exit 1; done; done
+	$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SHAREDIR)/systemd'
+	$(foreach unit,$(UNITS),$(call put_unit,$(unit),$(DESTDIR)$(UNITDIR)) &&) :
+	$(foreach unit,$(DROPINS),$(call put_unit,$(unit),$(DESTDIR)$(SHAREDIR)/systemd) &&) :
 
 # Both libraries, for `portshim run` below one folder and the loaders' $$LIB: PREFIX/$$LIB, where LIBDIR has a link if it is another.
 install-lib32: lib32 install
@@ -126,6 +143,8 @@ uninstall:
 	$(RM) '$(DESTDIR)$(BINDIR)/portshim' '$(DESTDIR)$(LIBDIR)/libportshim.so'
 	for page in $(notdir $(wildcard tools/man/*.[157])); do \
 		$(RM) '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$$page; done
+	$(RM) $(foreach unit,$(notdir $(UNITS)),'$(DESTDIR)$(UNITDIR)/$(unit)')
+	$(RM) -r '$(DESTDIR)$(SHAREDIR)'
 
 clean:
 	$(RM) -r $(BUILD)

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Takes one file out of a Debian package of another architecture, for a build that links it:
-# `tools/packaging/foreign.sh ARCHITECTURE PACKAGE FILE TO`. FILE is its path in the package.
+# `tools/packaging/foreign.sh ARCHITECTURE PACKAGE FILE TO`. FILE is its path in the package; `.`: all of it, with what dpkg
+# keeps of a package in TO/DEBIAN.
 #
 # The package is downloaded by apt-get from where this machine has its packages from, with the same signatures checked,
 # but with lists and state in a folder of its own: neither the machine's architectures nor its packages change, and no
@@ -33,6 +34,10 @@ if ! (cd "$folder" && apt download "$package" >>"$folder/said" 2>&1); then
 	cat "$folder/said" >&2
 	echo "portshim: $package for $architecture could not be downloaded, see above" >&2
 	exit 1
+fi
+if [ "$file" = . ]; then
+	dpkg-deb -R "$folder/$package"_*.deb "$to"
+	exit 0
 fi
 dpkg-deb -x "$folder/$package"_*.deb "$folder/files"
 mkdir -p "$(dirname "$to")"

@@ -1,4 +1,4 @@
-# The source archive; included by the Makefile.
+# The source archive and the packages; included by the Makefile.
 
 DIST := $(BUILD)/portshim-$(VERSION).tar.gz
 
@@ -8,6 +8,12 @@ dist: $(DIST)
 $(DIST): FORCE
 	@tools/packaging/dist.sh $(VERSION) $@
 
+deb: $(BUILD)/deb/made
+
+$(BUILD)/deb/made: $(DIST) $(ARCHIVE32)
+	$(call say,DEB,$(@D))tools/packaging/deb.sh $(DIST) $(@D) $(ARCHIVE32)
+	@touch $@
+
 FORCE:
 
-.PHONY: dist FORCE
+.PHONY: dist deb FORCE
