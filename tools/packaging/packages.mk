@@ -14,6 +14,14 @@ $(BUILD)/deb/made: $(DIST) $(ARCHIVE32)
 	$(call say,DEB,$(@D))tools/packaging/deb.sh $(DIST) $(@D) $(ARCHIVE32)
 	@touch $@
 
+rpm: $(BUILD)/rpm/made
+
+$(BUILD)/rpm/made: $(DIST)
+	$(call say,RPM,$(@D))tools/packaging/rpm.sh $(DIST) $(@D)
+	@touch $@
+
+packages: deb rpm
+
 FORCE:
 
-.PHONY: dist deb FORCE
+.PHONY: dist deb rpm packages FORCE
