@@ -19,11 +19,16 @@ static bool group_in(const struct id_list *list, const struct identity *identity
 	return false;
 }
 
-static bool identity_holds(const struct rule *rule, const struct identity *identity)
+/* Nobody is like no user and no group. */
+static unsigned int identity_misses(const struct rule *rule, const struct identity *identity)
 {
-	if (!identity)
-		return false;
-	return (!rule->user.n || id_in(&rule->user, identity->user)) && (!rule->group.n || group_in(&rule->group, identity));
+	unsigned int found = 0;
+
+	if (rule->user.n && (!identity || !id_in(&rule->user, identity->user)))
+		found |= CONDITION_USER;
+	if (rule->group.n && (!identity || !group_in(&rule->group, identity)))
+		found |= CONDITION_GROUP;
+	return found;
 }
 
 static bool destination_holds(const struct view *view, const struct live_rule *live, const struct question *question)
@@ -37,26 +42,38 @@ static bool destination_holds(const struct view *view, const struct live_rule *l
 }
 
 /* What only some rules ask: identity. */
-static bool who_holds(const struct view *view, const struct live_rule *live, const struct question *question)
+static unsigned int who_misses(const struct view *view, const struct live_rule *live, const struct question *question)
 {
-	return !(live->flags & LIVE_ASKS_IDENTITY) || identity_holds(&view->policy->rule[live->index], question->identity);
+	return live->flags & LIVE_ASKS_IDENTITY ? identity_misses(&view->policy->rule[live->index], question->identity) : 0;
+}
+
+/* The conditions that do not hold; the first of them alone, unless `all`. */
+static inline unsigned int misses(const struct view *view, const struct live_rule *live, const struct question *question,
+                                  bool all)
+{
+	unsigned int found = 0;
+
+	if (!(live->calls & question->calls))
+		found = CONDITION_CALL;
+	if ((all || !found) && !(live->protocols & question->protocol))
+		found |= CONDITION_PROTOCOL;
+	if ((all || !found) && !(live->families & question->family)) /* a source's family is in live->families already */
+		found |= CONDITION_FAMILY;
+	if ((all || !found) && (live->flags & LIVE_HAS_TO) && !destination_holds(view, live, question))
+		found |= CONDITION_TO;
+	return all || !found ? found | who_misses(view, live, question) : found;
+}
+
+unsigned int view_misses(const struct view *view, uint32_t i, const struct question *question)
+{
+	return misses(view, &view->live[i], question, true);
 }
 
 const struct rule *view_match(const struct view *view, const struct question *question)
 {
-	for (uint32_t i = 0; i < view->n_live; i++) {
-		const struct live_rule *live = &view->live[i];
-
-		/* a source's family is in live->families already */
-		if (!(live->calls & question->calls) || !(live->protocols & question->protocol) ||
-		    !(live->families & question->family))
-			continue;
-		if ((live->flags & LIVE_HAS_TO) && !destination_holds(view, live, question))
-			continue;
-		if (!who_holds(view, live, question))
-			continue;
-		return &view->policy->rule[live->index];
-	}
+	for (uint32_t i = 0; i < view->n_live; i++)
+		if (!misses(view, &view->live[i], question, false))
+			return &view->policy->rule[view->live[i].index];
 	return NULL;
 }
 
@@ -78,7 +95,7 @@ const struct rule *view_waits_for_destination(const struct view *view, const str
 		unsigned int calls = waits ? CALL_CONNECT | CALL_SEND | CALL_BIND : question->calls;
 
 		if (!(live->calls & calls) || !(live->protocols & question->protocol) ||
-		    !(live->families & (waits ? later : question->family)) || !who_holds(view, live, question))
+		    !(live->families & (waits ? later : question->family)) || who_misses(view, live, question))
 			continue;
 		return waits ? &view->policy->rule[live->index] : NULL;
 	}

@@ -64,10 +64,25 @@ static bool env_holds(const struct string_list *list, const char *environment)
 	return list->n == 0;
 }
 
-static bool process_is_meant(const struct rule *rule, const struct facts *facts)
+/* The conditions that do not hold; the first of them alone, unless `all`. */
+static inline unsigned int misses(const struct rule *rule, const struct facts *facts, bool all)
 {
-	return program_holds(&rule->program, facts) && command_holds(&rule->command, facts) &&
-	       cgroup_holds(&rule->cgroup, facts->cgroup) && env_holds(&rule->env, facts->environment);
+	unsigned int found = 0;
+
+	if (!program_holds(&rule->program, facts))
+		found = CONDITION_PROGRAM;
+	if ((all || !found) && !command_holds(&rule->command, facts))
+		found |= CONDITION_COMMAND;
+	if ((all || !found) && !cgroup_holds(&rule->cgroup, facts->cgroup))
+		found |= CONDITION_CGROUP;
+	if ((all || !found) && !env_holds(&rule->env, facts->environment))
+		found |= CONDITION_ENV;
+	return found;
+}
+
+unsigned int rule_misses(const struct rule *rule, const struct facts *facts)
+{
+	return misses(rule, facts, true);
 }
 
 /* The families in which the rule can match: what a call's family is compared with. */
@@ -131,12 +146,12 @@ bool view_make(struct view *view, const struct policy *policy, const struct fact
 	for (uint32_t i = 0; i < policy->rules && !all; i++) {
 		const struct rule *rule = &policy->rule[i];
 
-		if (!process_is_meant(rule, facts))
+		if (facts && misses(rule, facts, false))
 			continue;
 		live[view->n_live] = live_rule_of(rule, i, targets);
 		targets += rule->n_to;
 		view->asks_identity = view->asks_identity || (live[view->n_live].flags & LIVE_ASKS_IDENTITY);
-		all = decides_all(&live[view->n_live++]);
+		all = decides_all(&live[view->n_live++]) && facts;
 	}
 	if (!gather_targets(view, targets)) {
 		view_free(view);

@@ -132,7 +132,8 @@ struct view {
 	struct arena arena;
 };
 
-/* Works out once which rules concern a process with these facts. False when memory is out. */
+/* Works out once which rules concern a process with these facts. `facts` NULL: all rules, each at its own index, for who
+ * asks why one does not decide. False when memory is out. */
 bool view_make(struct view *view, const struct policy *policy, const struct facts *facts);
 void view_free(struct view *view);
 
@@ -148,6 +149,19 @@ struct question {
 
 /* The first rule, in file order, that matches; NULL: none concerns the call. */
 const struct rule *view_match(const struct view *view, const struct question *question);
+
+/* What a rule asks, in the order in which it is asked: first of the process, then of the call, then of who makes it. */
+enum condition {
+	CONDITION_PROGRAM = 1, CONDITION_COMMAND = 2, CONDITION_CGROUP = 4, CONDITION_ENV = 8,
+	CONDITION_CALL = 16, CONDITION_PROTOCOL = 32, CONDITION_FAMILY = 64, /* with the families of `to` and `source` */
+	CONDITION_TO = 128, CONDITION_USER = 256, CONDITION_GROUP = 512,
+	CONDITIONS_END = 1024
+};
+
+/* Why not: all conditions that do not hold, bits of enum condition; 0: the rule concerns the process, or the view's rule at
+ * `i` (an index of view->live) the call. view_make() and view_match() ask the same, and stop at the first. */
+unsigned int rule_misses(const struct rule *rule, const struct facts *facts);
+unsigned int view_misses(const struct view *view, uint32_t i, const struct question *question);
 
 /* For a bind() to port 0, which has no destination: the rule that stands before the first one that decides it and could
  * decide once there is a destination (it has `to`, or names connect or send and not bind); NULL: none. Where there is

@@ -15,14 +15,7 @@
 #include "rules.h"
 #include "session.h"
 #include "wait.h"
-
-/* What the kernel itself says when its ephemeral ports are used up. */
-static int used_up_errno(const struct attempt *a)
-{
-	if (a->act->calls & (CALL_BIND | CALL_LISTEN))
-		return EADDRINUSE;
-	return a->sock.protocol == PROTOCOL_TCP || a->sock.protocol == PROTOCOL_DCCP ? EADDRNOTAVAIL : EAGAIN;
-}
+#include "way.h"
 
 /* A call passed and succeeded: what is known of the socket's port now. */
 static void note_passed(struct attempt *a)
@@ -115,7 +108,7 @@ static ssize_t give_up(struct attempt *a, int error)
 		return pass(a);
 	if (a->released && a->sock.stream)
 		settle(a, SOCK_DEFERRED);
-	return refuse(a->act, error == -EINTR ? EINTR : used_up_errno(a));
+	return refuse(a->act, error == -EINTR ? EINTR : way_used_up(a->act->calls, a->sock.protocol));
 }
 
 /* Another call may have given the socket its port while this one waited: a supervisor's callers take turns with it. */

@@ -6,6 +6,7 @@
 #include "random.h"
 #include "rules.h"
 #include "sweep.h"
+#include "way.h"
 
 /* For one call. */
 #define SWEEPS 2 /* what the first brought may be gone before it is claimed */
@@ -209,19 +210,10 @@ static bool next_steered(struct choice *choice, struct candidate *candidate)
 
 /* --- both ------------------------------------------------------------------------------------------------ */
 
-static bool kernel_can_pick(const struct purpose *purpose)
-{
-	const struct port_set *set = &purpose->rule->ports;
-
-	return purpose->lets_kernel_pick && purpose->rule->choose == CHOOSE_KERNEL &&
-	       ports_without_holes_inside(set, purpose->kernel->ephemeral) &&
-	       kernel_takes_late(purpose->kernel, ports_nth(set, 0, NULL));
-}
-
 void choice_begin(struct choice *choice, const struct purpose *purpose)
 {
 	choice->purpose = *purpose;
-	choice->whole = kernel_can_pick(purpose);
+	choice->whole = purpose->lets_kernel_pick && way_kernel_picks(purpose->rule, purpose->kernel);
 	choice->forbidden = choice->sweeps = choice->churns = choice->retries = 0;
 	choice->swept_since = 0;
 	choice->walk.skipped = 0;

@@ -3,17 +3,7 @@
 #include "attempt.h"
 #include "identity.h"
 #include "session.h"
-
-/* Sends and listens that give no socket a port, whatever their arguments say. */
-static bool has_no_part(const struct act *act, const struct sock *sock)
-{
-	if (act->calls == CALL_SEND)
-		return (sock->protocol == PROTOCOL_TCP && !(act->flags & MSG_FASTOPEN)) ||
-		       sock->protocol == PROTOCOL_DCCP;
-	if (act->calls == CALL_LISTEN)
-		return sock->protocol == PROTOCOL_UDP || sock->protocol == PROTOCOL_UDPLITE;
-	return false;
-}
+#include "way.h"
 
 static void make_question(struct attempt *a)
 {
@@ -153,7 +143,7 @@ enum todo decide(struct attempt *a)
 		return TODO_PASS;
 	if (session->broken)
 		return TODO_DENY;
-	if (has_no_part(act, &a->sock))
+	if (way_gives_none(act->calls, a->sock.protocol, act->flags))
 		return TODO_PASS;
 	make_question(a);
 	return consult(a, session);

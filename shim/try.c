@@ -14,6 +14,7 @@
 #include "report.h"
 #include "rules.h"
 #include "session.h"
+#include "way.h"
 
 #define YIELDS 4
 
@@ -56,8 +57,7 @@ static bool meets_itself(struct attempt *a, const struct candidate *c)
 /* A port of this call can be shared with connections to other destinations. */
 static bool can_share(const struct attempt *a)
 {
-	return a->sock.protocol == PROTOCOL_TCP && a->question.calls & CALL_CONNECT && a->question.has_destination &&
-	       a->rule->share != SHARE_NEVER;
+	return way_shares(a->rule, &a->question);
 }
 
 /* A port taken late is shared; `share = never` has it bound. So has a connect() whose end is not seen: there is no other try. */

@@ -219,6 +219,69 @@ Test(match, identity)
 	drop();
 }
 
+/* --- why not ------------------------------------------------------------------------------------ */
+
+/* Of the only rule, held against what java does. */
+static unsigned int missed(const char *lines, struct question question)
+{
+	char text[400];
+	unsigned int conditions;
+	struct view all;
+
+	snprintf(text, sizeof(text), "[rule a]\nports = 1\n%s", lines);
+	make(text, &java);
+	cr_assert(view_make(&all, &policy, NULL));
+	cr_assert_eq(all.n_live, 1);
+	conditions = rule_misses(&policy.rule[0], &java) | view_misses(&all, 0, &question);
+	cr_expect_eq(conditions == 0, view_match(&view, &question) != NULL, "%s", lines);
+	view_free(&all);
+	drop();
+	return conditions;
+}
+
+Test(why_not, each_condition)
+{
+	const struct question tcp = ask(CALL_CONNECT, PROTOCOL_TCP, "10.0.0.1", 443);
+
+	cr_expect_eq(missed("", tcp), 0);
+	cr_expect_eq(missed("program = perl\n", tcp), CONDITION_PROGRAM);
+	cr_expect_eq(missed("command = perl*\n", tcp), CONDITION_COMMAND);
+	cr_expect_eq(missed("cgroup = /other\n", tcp), CONDITION_CGROUP);
+	cr_expect_eq(missed("env = HOME=/home/*\n", tcp), CONDITION_ENV);
+	cr_expect_eq(missed("call = send, bind\n", tcp), CONDITION_CALL);
+	cr_expect_eq(missed("protocol = udp\n", tcp), CONDITION_PROTOCOL);
+	cr_expect_eq(missed("family = ipv6\n", tcp), CONDITION_FAMILY);
+	cr_expect_eq(missed("source = 2001:db8::1\n", tcp), CONDITION_FAMILY);
+	cr_expect_eq(missed("to = *:80\n", tcp), CONDITION_TO);
+	cr_expect_eq(missed("to = [::1]:443\n", tcp), CONDITION_FAMILY | CONDITION_TO);
+	cr_expect_eq(missed("user = erp\n", tcp), CONDITION_USER);
+	cr_expect_eq(missed("group = staff\n", tcp), CONDITION_GROUP);
+}
+
+Test(why_not, all_of_them)
+{
+	cr_expect_eq(missed("program = perl\ncommand = x\ncgroup = /x\nenv = X=\ncall = send\nprotocol = udp\nfamily = ipv6\n"
+	                    "to = [::1]:1\nuser = 5\ngroup = 5\n", ask(CALL_CONNECT, PROTOCOL_TCP, "10.0.0.1", 443)),
+	             CONDITIONS_END - 1);
+	cr_expect_eq(missed("to = *:80\n", ask(CALL_LISTEN, PROTOCOL_TCP, NULL, 0)), CONDITION_TO);
+}
+
+/* A rule that decides all hides those behind it from a process, not from who asks why. */
+Test(why_not, rules_keep_their_places)
+{
+	const struct question tcp = ask(CALL_CONNECT, PROTOCOL_TCP, "10.0.0.1", 443);
+	struct view all;
+
+	make("[rule x]\nprogram = perl\nports = 1\n[rule a]\nports = 1\n[rule b]\nports = 1\nto = *:80\n", &java);
+	cr_assert(view_make(&all, &policy, NULL));
+	cr_assert_eq(all.n_live, 3);
+	cr_expect_eq(view.n_live, 1);
+	cr_expect_eq(view_misses(&all, 0, &tcp), 0);
+	cr_expect_eq(view_misses(&all, 2, &tcp), CONDITION_TO);
+	view_free(&all);
+	drop();
+}
+
 /* --- deferring a bind() to port 0 -------------------------------------------------------------- */
 
 static bool waits(const char *text, uint8_t protocol, uint8_t family, uid_t user)
