@@ -69,21 +69,21 @@ static void add_hex(struct text *text, uint64_t number)
 			text_add_bytes(text, &"0123456789abcdef"[number >> shift & 15], 1);
 }
 
-static void auto_path(struct text *path, uint64_t netns)
+static void auto_path(struct text *path, uint32_t user, uint64_t netns)
 {
 	text_add(path, FOLDER "portshim-");
-	text_add_number(path, geteuid());
+	text_add_number(path, user);
 	text_add(path, "-");
 	add_hex(path, netns);
 	text_add(path, "." TABLE_VERSION);
 }
 
-bool table_path(struct text *path, int fd)
+bool table_path(struct text *path, uint32_t user, int fd)
 {
 	uint64_t netns = netns_of(fd);
 
 	if (netns)
-		auto_path(path, netns);
+		auto_path(path, user, netns);
 	return netns != 0;
 }
 
@@ -240,7 +240,7 @@ static struct table *open_shared(const struct policy *policy, int socket, uint64
 	*error = identity.netns ? boot_read(identity.boot) : -ENOSYS;
 	if (*error)
 		return NULL;
-	auto_path(&path, identity.netns);
+	auto_path(&path, geteuid(), identity.netns);
 	fd = open_or_create(named ? policy->table_path : buffer);
 	*error = fd < 0 ? fd : 0;
 	if (fd < 0)

@@ -192,8 +192,8 @@ bool table_is_shared(const struct table *table);
  * emulated one, has but the inode number: of these nothing is known. */
 bool table_netns_differs(uint64_t one, uint64_t other);
 
-/* The file that `auto` stands for, for this user and the network namespace of `fd`. False if the kernel does not say. */
-bool table_path(struct text *path, int fd);
+/* The file that `auto` stands for, for a user and the network namespace of `fd`. False if the kernel does not say. */
+bool table_path(struct text *path, uint32_t user, int fd);
 
 /* Maps the table in the file `path`, which must be there and complete, to be looked at. NULL with -errno in *error:
  * -ENOENT, -EACCES, -EPERM (others can write to it), -EPROTO (no table of this version). For the tools. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tools/commands.h"
+#include "tools/memory.h"
 #include "tools/message.h"
 #include "tools/policy_file.h"
 #include "tools/utf8.h"
@@ -24,13 +25,13 @@ static int path_set(struct table_file *file, const char *path)
 }
 
 /* The one that `table = auto` stands for. */
-static int path_auto(struct table_file *file)
+static int path_auto(struct table_file *file, uint32_t user)
 {
 	struct text path = TEXT_OVER(file->path);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool known = fd >= 0 && table_path(&path, fd);
+	bool known = fd >= 0 && table_path(&path, user, fd);
 	if (!known)
 		say_error("the table of this network namespace cannot be named: %m; name it with --table=FILE, "
 		          "for example one of /dev/shm/portshim-*");
@@ -39,12 +40,12 @@ static int path_auto(struct table_file *file)
 	return known ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-static int path_of_policy(struct table_file *file, const struct policy *policy)
+static int path_of_policy(struct table_file *file, const struct policy *policy, uint32_t user)
 {
 	switch (policy->table) {
 	case TABLE_PATH: return path_set(file, policy->table_path);
 	case TABLE_NONE: return EXIT_SUCCESS;
-	default: return path_auto(file);
+	default: return path_auto(file, user);
 	}
 }
 
@@ -65,15 +66,34 @@ static int path_find(struct table_file *file, const char *config)
 {
 	struct policy_file loaded;
 	if (!config && !has_policy())
-		return path_auto(file);
+		return path_auto(file, geteuid());
 	if (!policy_file_load(&loaded, config, NULL)) {
 		if (loaded.name)
 			say_error("the policy %s does not say which table: %u error%s in it; put it right, or name the "
 			          "table with --table=FILE", loaded.name, loaded.errors, loaded.errors == 1 ? "" : "s");
 		return EXIT_USAGE;
 	}
-	int code = path_of_policy(file, &loaded.policy);
+	int code = path_of_policy(file, &loaded.policy, geteuid());
 	policy_file_free(&loaded);
+	return code;
+}
+
+static void show_path(struct table_file *file)
+{
+	memcpy(file->shown, file->path, sizeof(file->shown));
+	utf8_clean(file->shown);
+}
+
+int table_file_of(struct table_file *file, const struct policy *policy, uint32_t user, const char *root)
+{
+	memset(file, 0, sizeof(*file));
+	int code = path_of_policy(file, policy, user);
+	if (code == EXIT_SUCCESS && file->path[0] != '\0') {
+		char *path = memory_words("%s%s", root, file->path);
+		code = path_set(file, path);
+		free(path);
+	}
+	show_path(file);
 	return code;
 }
 
@@ -82,8 +102,7 @@ int table_file_find(struct table_file *file, const char *table, const char *conf
 	memset(file, 0, sizeof(*file));
 	file->named = table != NULL;
 	int code = table ? path_set(file, table) : path_find(file, config);
-	memcpy(file->shown, file->path, sizeof(file->shown));
-	utf8_clean(file->shown);
+	show_path(file);
 	return code;
 }
 

@@ -18,6 +18,9 @@ struct table_file {
  * exit with, the reason said. */
 int table_file_find(struct table_file *file, const char *table, const char *config);
 
+/* The file that a policy says for a user, in the file system below `root` ("": this process's). The same codes. */
+int table_file_of(struct table_file *file, const struct policy *policy, uint32_t user, const char *root);
+
 /* Maps it; NULL where there is none yet, or with -errno in *error where it cannot be shown. */
 const struct table *table_file_look(const struct table_file *file, int *error);
 

@@ -49,7 +49,7 @@ static const char *path_of(uid_t uid)
 	struct text text = TEXT_OVER(path);
 	int fd = a_socket();
 
-	cr_assert(table_path(&text, fd));
+	cr_assert(table_path(&text, geteuid(), fd));
 	close(fd);
 	strcpy(rest, strchr(path + sizeof("/dev/shm/portshim"), '-'));
 	snprintf(path, sizeof(path), "/dev/shm/portshim-%d%s", (int)uid, rest);
