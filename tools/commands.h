@@ -5,6 +5,7 @@
 /* Name and what `portshim help` says of it, in the order of the help. */
 #define COMMANDS(X)                                                        \
 	X(run,     "start a program with its local ports under a policy")  \
+	X(explain, "say which rule decides a call, and why")               \
 	X(status,  "show who has which port, and how full each set is")    \
 	X(top,     "the same, live")                                       \
 	X(doctor,  "say whether a program is or would be under portshim")  \
