@@ -11,6 +11,7 @@
 #include "tools/json.h"
 #include "tools/library.h"
 #include "tools/message.h"
+#include "tools/paint.h"
 #include "tools/patient.h"
 #include "tools/policy_file.h"
 #include "tools/supervise/supervise.h"
@@ -255,9 +256,11 @@ static void examine_policy(struct findings *findings, const struct patient *pati
 static void print_words(const struct findings *findings, const struct patient *patient)
 {
 	printf("%s\n", patient->shown);
-	for (size_t i = 0; i < findings->n; i++)
-		printf("  %-3s %-8s %s\n", findings->check[i].good ? "ok" : "NO", findings->check[i].name,
-		       findings->check[i].words);
+	for (size_t i = 0; i < findings->n; i++) {
+		const struct check *check = &findings->check[i];
+		printf("  %s%-3s%s %-8s %s\n", paint_begin(stdout, check->good ? PAINT_GOOD : PAINT_ERROR),
+		       check->good ? "ok" : "NO", paint_end(stdout), check->name, check->words);
+	}
 	if (all_good(findings))
 		puts(patient->pid ? "under portshim" : library_is_everywhere() ?
 		     "would be under portshim: /etc/ld.so.preload names the library" :

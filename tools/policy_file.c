@@ -12,20 +12,31 @@
 #include "config/world.h"
 #include "tools/message.h"
 
+void policy_file_print(const char *name, int line, const char *kind, enum paint paint, const char *words)
+{
+	char at[16] = "";
+	if (line > 0)
+		snprintf(at, sizeof(at), "%d:", line);
+	fprintf(stderr, "%s:%s %s%s:%s %s\n", name, at, paint_begin(stderr, paint), kind, paint_end(stderr), words);
+}
+
 static void finding_print(void *context, enum severity severity, int line, const char *words)
 {
+	const struct policy_file *loaded = context;
+	bool error = severity == SEVERITY_ERROR;
+	policy_file_print(loaded->name, line, error ? "error" : "warning", error ? PAINT_ERROR : PAINT_WARNING, words);
+}
+
+static void finding_count(void *context, enum severity severity, int line, const char *words)
+{
 	struct policy_file *loaded = context;
-	const char *kind = severity == SEVERITY_ERROR ? "error" : "warning";
 	++*(severity == SEVERITY_ERROR ? &loaded->errors : &loaded->warnings);
-	if (line > 0)
-		fprintf(stderr, "%s:%d: %s: %s\n", loaded->name, line, kind, words);
-	else
-		fprintf(stderr, "%s: %s: %s\n", loaded->name, kind, words);
+	loaded->listener(loaded->context, severity, line, words);
 }
 
 static void error_print(struct policy_file *loaded, const char *words)
 {
-	finding_print(loaded, SEVERITY_ERROR, 0, words);
+	finding_count(loaded, SEVERITY_ERROR, 0, words);
 }
 
 /* A pipe could be read now, but not again by the program that is to be under it. */
@@ -41,15 +52,14 @@ static bool is_regular(struct policy_file *loaded)
 	return false;
 }
 
-static bool file_read(struct policy_file *loaded, const struct policy_world *world, struct arena *arena)
+static bool file_read(struct policy_file *loaded, const struct policy_world *world)
 {
-	size_t length = 0;
 	int error = 0;
 	if (!is_regular(loaded))
 		return false;
-	const char *text = locate_read(arena, loaded->from.path, &length, &error);
-	if (text)
-		return policy_read(&loaded->policy, text, length, world, finding_print, loaded);
+	loaded->text = locate_read(&loaded->arena, loaded->from.path, &loaded->length, &error);
+	if (loaded->text)
+		return policy_read(&loaded->policy, loaded->text, loaded->length, world, finding_count, loaded);
 	error_print(loaded, locate_error_words(error));
 	return false;
 }
@@ -69,7 +79,7 @@ static void nothing_said(void)
 	else if (home && home[0] != '\0')
 		snprintf(own, sizeof(own), "%s/.config/portshim/portshim.conf", home);
 	say_error("no policy: neither PORTSHIM_PORTS nor PORTSHIM_CONF is set, and there is nothing at %s nor at "
-	          "/etc/portshim.conf; name ports with --ports or a file with --config", own);
+	          "/etc/portshim.conf; write one there, or name a file (or ports, to portshim run)", own);
 }
 
 /* Fills `from` and `name`; false, with the reason said, if there is no policy. */
@@ -99,26 +109,39 @@ static bool choose(struct policy_file *loaded, const char *file, const char *por
 	return from->found != FOUND_NOTHING;
 }
 
-bool policy_file_load(struct policy_file *loaded, const char *file, const char *ports)
+bool policy_file_hear(struct policy_file *loaded, const char *file, const char *ports, policy_listener *listener,
+                      void *context)
 {
 	struct policy_world world = { .passwd = NULL };
 	struct arena arena = { .chunks = NULL };
 	struct port_range range;
 	memset(loaded, 0, sizeof(*loaded));
+	loaded->listener = listener;
+	loaded->context = context;
 	if (!choose(loaded, file, ports))
 		return false;
 	world_range(&range, &arena);
 	world_read(&world, range, &arena);
 	bool valid;
 	if (loaded->from.found == FOUND_PORTS)
-		valid = policy_from_ports(&loaded->policy, loaded->from.ports, &world, finding_print, loaded);
+		valid = policy_from_ports(&loaded->policy, loaded->from.ports, &world, finding_count, loaded);
 	else
-		valid = file_read(loaded, &world, &arena);
+		valid = file_read(loaded, &world);
 	arena_free(&arena);
+	if (!valid) {
+		arena_free(&loaded->arena);
+		loaded->text = NULL;
+	}
 	return valid;
+}
+
+bool policy_file_load(struct policy_file *loaded, const char *file, const char *ports)
+{
+	return policy_file_hear(loaded, file, ports, finding_print, loaded);
 }
 
 void policy_file_free(struct policy_file *loaded)
 {
 	policy_free(&loaded->policy);
+	arena_free(&loaded->arena);
 }

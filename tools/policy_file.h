@@ -6,12 +6,18 @@
 
 #include "config/locate.h"
 #include "config/policy.h"
+#include "tools/paint.h"
 
 struct policy_file {
 	struct policy policy;
 	struct location from;     /* .path as it was named; .ports what was given */
 	const char *name;         /* what messages call it: the path as it was named, "--ports", "PORTSHIM_PORTS" */
 	unsigned errors, warnings;
+	const char *text;         /* what was read, of `length` bytes; NULL where PORTSHIM_PORTS or --ports stand for it */
+	size_t length;
+	struct arena arena;       /* the text */
+	policy_listener *listener;
+	void *context;
 };
 
 /* Loads the policy of `file`, or the one that `ports` stands for; with both NULL the one that the library
@@ -20,6 +26,13 @@ struct policy_file {
  * is kept but `name` (NULL where no policy was found, which is said) and the counts. `file` and `ports` must
  * outlive it. */
 bool policy_file_load(struct policy_file *loaded, const char *file, const char *ports);
+
+/* The same, but the findings go to a listener. That there is no policy is said on standard error all the same. */
+bool policy_file_hear(struct policy_file *loaded, const char *file, const char *ports, policy_listener *listener,
+                      void *context);
+
+/* "NAME:LINE: error: words" on standard error, as above; `kind` is painted where that is a terminal. */
+void policy_file_print(const char *name, int line, const char *kind, enum paint paint, const char *words);
 
 void policy_file_free(struct policy_file *loaded);
 

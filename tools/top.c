@@ -14,6 +14,7 @@
 #include "tools/frame.h"
 #include "tools/memory.h"
 #include "tools/message.h"
+#include "tools/paint.h"
 #include "tools/screen.h"
 #include "tools/snapshot.h"
 #include "tools/table_file.h"
@@ -181,14 +182,13 @@ static int run_plain(struct top *top)
 
 static void screen_picture(const struct top *top)
 {
-	const char *no_colour = getenv("NO_COLOR");
 	struct screen_size size = screen_size(STDOUT_FILENO);
 	char *text = NULL;
 	size_t length = 0;
 	FILE *memory = open_memstream(&text, &length);
 	if (!memory)
 		return;
-	picture_print(top, size, !no_colour || !*no_colour, memory);
+	picture_print(top, size, paint_is_wanted(), memory);
 	fclose(memory);
 	screen_show(text, size);
 	free(text);
