@@ -7,6 +7,7 @@
 
 #include "tools/memory.h"
 #include "tools/message.h"
+#include "tools/portmap.h"
 #include "tools/utf8.h"
 
 #define SETTING "net.ipv4.ip_local_reserved_ports"
@@ -52,18 +53,9 @@ uint32_t reserve_wanted(const struct policy *policy, const struct kernel *now, u
 /* As the kernel prints it: "8080,20000-20099". "" if there are none. To be freed. */
 static char *list_of(const uint64_t ports[PORTS / 64])
 {
-	char *words = memory_zeroed(PORTS / 3 + 1, sizeof("65535-65535,")), *at = words; /* pairs need most */
-	for (uint32_t port = 0; port < PORTS; port++) {
-		uint32_t lo = port;
-		if (!has(ports, port))
-			continue;
-		while (port + 1 < PORTS && has(ports, port + 1))
-			port++;
-		at += sprintf(at, "%s%" PRIu32, at == words ? "" : ",", lo);
-		if (port > lo)
-			at += sprintf(at, "-%" PRIu32, port);
-	}
-	return words;
+	struct portmap map;
+	memcpy(map.word, ports, sizeof(map.word));
+	return portmap_words(&map, 0, ",");
 }
 
 /* Of ip_local_port_range, those that the kernel can still give. */
