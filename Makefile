@@ -45,7 +45,7 @@ endif
 CONFIG_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard config/*.c))
 SHIM_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/*.c))
 HOOK_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard shim/hooks*.c))
-TOOL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c tools/supervise/*.c))
+TOOL_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c tools/*/*.c))
 
 all: $(BUILD)/libportshim.so $(BUILD)/portshim
 

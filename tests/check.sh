@@ -54,12 +54,12 @@ if [ -s "$build/unsafe.calls" ]; then
 fi
 
 echo "== clang accepts it as gcc does"
-for source in config/*.c shim/*.c tools/*.c tools/supervise/*.c; do
+for source in config/*.c shim/*.c tools/*.c tools/*/*.c; do
 	with_flags clang -O2 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror -fsyntax-only "$source"
 done
 
 echo "== gcc -fanalyzer"
-for source in config/*.c shim/*.c tools/*.c tools/supervise/*.c; do
+for source in config/*.c shim/*.c tools/*.c tools/*/*.c; do
 	with_flags gcc -O1 -fanalyzer -Werror -Wno-analyzer-fd-leak -c -o /dev/null "$source"
 done
 
@@ -68,7 +68,7 @@ cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,pe
 	--suppress=missingInclude -D__linux__ -I. "$version" "$libdir" config shim tools
 
 echo "== clang-tidy"
-with_flags clang-tidy --quiet --warnings-as-errors='*' config/*.c shim/*.c tools/*.c tools/supervise/*.c -- 2>/dev/null
+with_flags clang-tidy --quiet --warnings-as-errors='*' config/*.c shim/*.c tools/*.c tools/*/*.c -- 2>/dev/null
 
 echo "== shell scripts and man pages"
 shellcheck .ci/run tests/*.sh tests/model/*.sh tests/system/*.sh tests/judges/*.sh tests/judges/*.judge \

@@ -103,7 +103,7 @@ $(MUSL)/include:
 	@ln -sf /usr/include/linux /usr/include/asm-generic /usr/include/$(shell $(MUSL_CC) -print-multiarch)/asm \
 		/usr/include/ini.h $@
 
-$(MUSL)/libportshim.so: $(wildcard config/*.[ch] shim/*.[ch] shim/*.def tools/*.[ch] tools/supervise/*.[ch]) Makefile | $(MUSL)/include
+$(MUSL)/libportshim.so: $(wildcard config/*.[ch] shim/*.[ch] shim/*.def tools/*.[ch] tools/*/*.[ch]) Makefile | $(MUSL)/include
 	@$(MAKE) --no-print-directory BUILD=$(MUSL) CC=$(MUSL_CC) CFLAGS='-O2 -g' CPPFLAGS='$(MUSL_CPPFLAGS)' \
 		PKG_LIBS=$(shell $(CC) -print-file-name=libinih.a) all
 

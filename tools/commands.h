@@ -5,6 +5,7 @@
 /* Name and what `portshim help` says of it, in the order of the help. */
 #define COMMANDS(X)                                                        \
 	X(run,     "start a program with its local ports under a policy")  \
+	X(check,   "look for errors in a policy, and for what it meets")   \
 	X(explain, "say which rule decides a call, and why")               \
 	X(status,  "show who has which port, and how full each set is")    \
 	X(top,     "the same, live")                                       \

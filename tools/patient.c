@@ -121,3 +121,8 @@ void patient_free(struct patient *patient)
 	current = NULL;
 	arena_free(&patient->arena);
 }
+
+bool patient_is_under(uint32_t pid)
+{
+	return library_is_mapped(pid) || find_supervisor(pid) != 0;
+}

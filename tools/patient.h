@@ -30,4 +30,7 @@ const char *patient_variable(const char *name);
 
 void patient_free(struct patient *patient);
 
+/* Whether a process has the library in it or is supervised, as far as this user may know. */
+bool patient_is_under(uint32_t pid);
+
 #endif

@@ -7,6 +7,7 @@
 
 #include "config/keys.h"
 #include "config/ports.h"
+#include "tools/check/advice.h"
 #include "tools/commands.h"
 
 static char page[1 << 20];
@@ -93,6 +94,24 @@ Test(man, every_subcommand_is_documented)
 #define DOCUMENTED(name, words) check_command(#name);
 	COMMANDS(DOCUMENTED)
 #undef DOCUMENTED
+}
+
+Test(man, every_check_is_documented)
+{
+	page_read("tools/man/portshim-check.1");
+	for (int i = 0; i < ADVICE_CHECK_NAMES; i++)
+		cr_expect(page_has("It Cm ", advice_check_word((enum advice_check)i)), "%s",
+		          advice_check_word((enum advice_check)i));
+}
+
+Test(man, every_documented_check_is_known)
+{
+	static const char item[] = "\n.It Cm ";
+	size_t documented = 0;
+	page_read("tools/man/portshim-check.1");
+	for (const char *at = page; (at = strstr(at, item)) != NULL; documented++)
+		at += sizeof(item) - 1;
+	cr_expect_eq(documented + 1, ADVICE_CHECK_NAMES); /* one item has two */
 }
 
 Test(man, every_variable_is_documented)
