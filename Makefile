@@ -8,6 +8,9 @@ LIBDIR32 ?= $(PREFIX)/$(LIB32)
 MANDIR ?= $(PREFIX)/share/man
 SHAREDIR ?= $(PREFIX)/share/portshim
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 BUILD ?= build
 VERSION := 0.1.0
 
@@ -104,6 +107,9 @@ demo:
 
 # --- installation --------------------------------------------------------------------------------------
 
+# Each shell's completion, and where that shell looks for it.
+COMPLETIONS := bash=$(BASHDIR)/portshim zsh=$(ZSHDIR)/_portshim fish=$(FISHDIR)/portshim.fish
+
 # The library is a new file that takes the old one's name: where /etc/ld.so.preload names it, every program that starts in
 # between needs a whole one.
 put_library = $(INSTALL) -m 0644 $(1) '$(2)/.libportshim.so.new' && mv -f '$(2)/.libportshim.so.new' '$(2)/libportshim.so'
@@ -126,6 +132,8 @@ install: all
 	$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SHAREDIR)/systemd'
 	$(foreach unit,$(UNITS),$(call put_unit,$(unit),$(DESTDIR)$(UNITDIR)) &&) :
 	$(foreach unit,$(DROPINS),$(call put_unit,$(unit),$(DESTDIR)$(SHAREDIR)/systemd) &&) :
+	for shell in $(COMPLETIONS); do \
+		$(INSTALL) -D -m 0644 tools/completions/portshim.$${shell%%=*} '$(DESTDIR)'$${shell#*=} || exit 1; done
 
 # Both libraries, for `portshim run` below one folder and the loaders' $$LIB: PREFIX/$$LIB, where LIBDIR has a link if it is another.
 install-lib32: lib32 install
@@ -145,6 +153,7 @@ uninstall:
 		$(RM) '$(DESTDIR)$(MANDIR)'/man$${page##*.}/$$page; done
 	$(RM) $(foreach unit,$(notdir $(UNITS)),'$(DESTDIR)$(UNITDIR)/$(unit)')
 	$(RM) -r '$(DESTDIR)$(SHAREDIR)'
+	for shell in $(COMPLETIONS); do $(RM) '$(DESTDIR)'$${shell#*=}; done
 
 clean:
 	$(RM) -r $(BUILD)

@@ -73,7 +73,11 @@ with_flags clang-tidy --quiet --warnings-as-errors='*' config/*.c shim/*.c tools
 echo "== shell scripts and man pages"
 shellcheck .ci/run tests/*.sh tests/model/*.sh tests/system/*.sh tests/judges/*.sh tests/judges/*.judge \
 	tools/*.sh tools/packaging/*.sh tools/packaging/forget-preload \
-	tools/packaging/debian/*.prerm tools/packaging/debian/*.postrm tools/packaging/debian/tests/smoke
+	tools/packaging/debian/*.prerm tools/packaging/debian/*.postrm tools/packaging/debian/tests/smoke \
+	tools/completions/*.bash tests/tools/*.bash
+zsh -n tools/completions/portshim.zsh
+zsh -n tests/tools/completion.zsh
+fish -n tools/completions/portshim.fish
 for page in tools/man/*.[157]; do
 	mandoc -T lint -W warning "$page"
 done

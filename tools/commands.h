@@ -2,6 +2,8 @@
 #ifndef PORTSHIM_TOOLS_COMMANDS_H
 #define PORTSHIM_TOOLS_COMMANDS_H
 
+#include <stddef.h>
+
 /* Name and what `portshim help` says of it, in the order of the help. */
 #define COMMANDS(X)                                                        \
 	X(run,     "start a program with its local ports under a policy")  \
@@ -19,6 +21,24 @@ typedef int command_main(int argc, char **argv);
 #define COMMAND_PROTOTYPE(name, words) command_main name##_main;
 COMMANDS(COMMAND_PROTOTYPE)
 #undef COMMAND_PROTOTYPE
+
+struct command {
+	const char *name;
+	command_main *function;
+	const char *words;
+};
+
+/* All of them, in the order of the help. */
+const struct command *commands_all(size_t *n);
+/* NULL: there is none of that name. */
+const struct command *command_named(const char *name);
+
+/* Behind `portshim complete`, which no help shows: candidates for the last of the words of a command line, for the shells'
+ * completions. */
+command_main complete_main;
+
+/* What --mode= of `run` can be; NULL behind the last. */
+extern const char *const run_modes[];
 
 enum { EXIT_USAGE = 2 }; /* wrong usage or an invalid policy; `run` has codes of its own */
 

@@ -7,19 +7,19 @@
 #include "tools/library.h"
 #include "tools/message.h"
 
-struct command {
-	const char *name;
-	command_main *function;
-	const char *words;
-};
-
 #define COMMAND_ENTRY(name, words) { #name, name##_main, words },
 static const struct command commands[] = { COMMANDS(COMMAND_ENTRY) };
 #undef COMMAND_ENTRY
 
 #define N_COMMANDS (sizeof(commands) / sizeof(*commands))
 
-static const struct command *command_named(const char *name)
+const struct command *commands_all(size_t *n)
+{
+	*n = N_COMMANDS;
+	return commands;
+}
+
+const struct command *command_named(const char *name)
 {
 	for (size_t i = 0; i < N_COMMANDS; i++)
 		if (strcmp(commands[i].name, name) == 0)
@@ -91,6 +91,8 @@ int main(int argc, char **argv)
 	const char *name = argv[1];
 	if (strcmp(name, LIBRARY_REPORT) == 0)
 		return library_report();
+	if (strcmp(name, "complete") == 0)
+		return output_finish(complete_main(argc - 1, argv + 1));
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		name = "help";
 	else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)

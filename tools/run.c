@@ -27,7 +27,7 @@
 enum { RUN_FAILED = 125, RUN_NOT_EXECUTABLE = 126, RUN_NOT_FOUND = 127 };
 
 enum mode { MODE_AUTO, MODE_PRELOAD, MODE_SUPERVISE };
-static const char *const mode_names[] = { "auto", "preload", "supervise", NULL };
+const char *const run_modes[] = { "auto", "preload", "supervise", NULL };
 
 struct options {
 	const char *config, *ports, *log;
@@ -92,8 +92,8 @@ static bool options_check(const struct options *options)
 
 static bool mode_read(enum mode *mode, const char *name)
 {
-	for (int i = 0; mode_names[i]; i++) {
-		if (strcmp(mode_names[i], name) != 0)
+	for (int i = 0; run_modes[i]; i++) {
+		if (strcmp(run_modes[i], name) != 0)
 			continue;
 		*mode = (enum mode)i;
 		return true;

@@ -37,9 +37,13 @@ static void make(const char *target, const char *root)
 	cr_assert(exited(&run, 0), "%s%s", run.out, run.err);
 }
 
+static const char *const completions[] = {
+	"bash-completion/completions/portshim", "zsh/site-functions/_portshim", "fish/vendor_completions.d/portshim.fish",
+};
+
 Test(install, works_and_can_be_taken_back)
 {
-	char root[] = "/tmp/portshim-test-XXXXXX", command[256], path[256];
+	char root[] = "/tmp/portshim-test-XXXXXX", command[256], path[300];
 	struct run run = { .bare = true };
 	const char *argv[] = { command, "run", "-p", "20000", built("tests/probes/act"), "socket 0 udp4", "connect 0 127.0.0.1 9",
 	                       "name 0", NULL };
@@ -53,6 +57,10 @@ Test(install, works_and_can_be_taken_back)
 	cr_assert_eq(port_of(&run, "name 0"), 20000);
 	snprintf(path, sizeof(path), "%s/usr/share/man/man5/portshim.conf.5", root);
 	cr_assert_eq(access(path, R_OK), 0);
+	for (size_t i = 0; i < sizeof(completions) / sizeof(*completions); i++) {
+		snprintf(path, sizeof(path), "%s/usr/share/%s", root, completions[i]);
+		cr_expect_eq(access(path, R_OK), 0, "%s", path);
+	}
 	make("uninstall", root);
 	nftw(root, count_file, 8, FTW_PHYS);
 	cr_assert_eq(files, 0, "uninstall leaves files behind");
