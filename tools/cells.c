@@ -103,7 +103,7 @@ static bool same_address(const struct ip_addr *one, const struct ip_addr *other)
 	return one->family == other->family && one->hi == other->hi && one->lo == other->lo;
 }
 
-static bool same_endpoint(const struct endpoint *one, const struct endpoint *other)
+bool same_endpoint(const struct endpoint *one, const struct endpoint *other)
 {
 	return one->port == other->port && same_address(&one->addr, &other->addr);
 }

@@ -48,4 +48,6 @@ bool socket_has_peer(const struct asked *socket);
 /* Whether it is an address, and neither 0.0.0.0 nor [::]. */
 bool address_is_one(const struct ip_addr *addr);
 
+bool same_endpoint(const struct endpoint *one, const struct endpoint *other);
+
 #endif

@@ -13,12 +13,6 @@ struct used {
 	uint64_t towards[PORT_WORDS], whole[PORT_WORDS];
 };
 
-static bool same_endpoint(const struct endpoint *one, const struct endpoint *other)
-{
-	return one->port == other->port && one->addr.family == other->addr.family && one->addr.hi == other->addr.hi &&
-	       one->addr.lo == other->addr.lo;
-}
-
 /* A connection that is over is taken over on the early way, where the other end can tell old from new. */
 static bool is_taken_over(const struct free_question *question, const struct asked *socket)
 {

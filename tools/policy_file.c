@@ -140,6 +140,13 @@ bool policy_file_load(struct policy_file *loaded, const char *file, const char *
 	return policy_file_hear(loaded, file, ports, finding_print, loaded);
 }
 
+bool policy_file_is_there(void)
+{
+	struct location found;
+	locate_policy(&found, variable);
+	return found.found == FOUND_FILE;
+}
+
 void policy_file_free(struct policy_file *loaded)
 {
 	policy_free(&loaded->policy);

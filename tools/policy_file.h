@@ -34,6 +34,9 @@ bool policy_file_hear(struct policy_file *loaded, const char *file, const char *
 /* "NAME:LINE: error: words" on standard error, as above; `kind` is painted where that is a terminal. */
 void policy_file_print(const char *name, int line, const char *kind, enum paint paint, const char *words);
 
+/* Whether there is a file where the library would look for one. (PORTSHIM_PORTS is none.) */
+bool policy_file_is_there(void);
+
 void policy_file_free(struct policy_file *loaded);
 
 #endif

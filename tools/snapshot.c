@@ -177,6 +177,7 @@ static void row_describe(struct row *row, const struct asked *socket)
 {
 	row->socket = socket->state;
 	row->inode = socket->inode;
+	row->user = socket->user;
 	if (address_is_one(&socket->local.addr))
 		row->local.addr = socket->local.addr;
 	if (socket_has_peer(socket))
@@ -365,7 +366,7 @@ void snapshot_make(struct snapshot *snapshot, const struct table *table, struct 
 }
 
 /* Where the kernel does not say (before Linux 5.14), or the table (one in memory), they are taken to be the same. */
-static bool is_of_this_network(const struct table *table)
+bool snapshot_is_here(const struct table *table)
 {
 	uint64_t own = 0, of_table = atomic_load(&table->netns);
 	socklen_t length = sizeof(own);
@@ -379,7 +380,7 @@ static bool is_of_this_network(const struct table *table)
 void snapshot_take(struct snapshot *snapshot, const struct table *table, const char *rule)
 {
 	struct sockets sockets = { .unknown = PROTOCOL_ANY, .error = -EXDEV }, later = sockets;
-	bool may_ask = is_of_this_network(table);
+	bool may_ask = snapshot_is_here(table);
 	struct cells cells;
 	cells_look(&cells, table);
 	if (may_ask)
@@ -392,6 +393,94 @@ void snapshot_take(struct snapshot *snapshot, const struct table *table, const c
 	sockets_free(&sockets);
 	sockets_free(&later);
 	cells_free(&cells);
+}
+
+/* What all entries of the table by the rule's name have counted. */
+static void counts_sum(struct shown_rule *rule, const struct table *table)
+{
+	rule->given = rule->failures = rule->waits = rule->retries = rule->denied = 0;
+	for (uint32_t number = 0; number < TABLE_RULES; number++) {
+		const struct table_rule *entry = &table->rule[number];
+		char name[RULE_NAME_SIZE];
+		if (!atomic_load(&entry->id))
+			continue;
+		rules_name(entry, name);
+		utf8_clean(name);
+		if (strcmp(name, rule->name) != 0)
+			continue;
+		rule->given += atomic_load(&entry->given);
+		rule->failures += atomic_load(&entry->failures);
+		rule->waits += atomic_load(&entry->waits);
+		rule->retries += atomic_load(&entry->retries);
+		rule->denied += atomic_load(&entry->denied);
+	}
+}
+
+static void rule_join(const struct snapshot *snapshot, struct shown_rule *rule, const struct shown_rule *other)
+{
+	for (size_t i = 0; i < sizeof(rule->set) / sizeof(*rule->set); i++)
+		rule->set[i] |= other->set[i];
+	rule->protocols |= other->protocols;
+	rule->cut |= other->cut;
+	if (rule->cooldown_ms < other->cooldown_ms)
+		rule->cooldown_ms = other->cooldown_ms;
+	if (rule->ports < other->ports)
+		rule->ports = other->ports;
+	rule->in_use = rule->cooling = 0;
+	rule_count(snapshot, rule);
+}
+
+void snapshot_unite(struct snapshot *snapshot, const struct table *table)
+{
+	size_t kept = 0;
+	snapshot->given = 0;
+	for (size_t i = 0; i < snapshot->rules; i++) {
+		struct shown_rule *last = kept ? &snapshot->rule[kept - 1] : NULL;
+		if (last && strcmp(last->name, snapshot->rule[i].name) == 0) {
+			rule_join(snapshot, last, &snapshot->rule[i]);
+			continue;
+		}
+		if (kept != i)
+			snapshot->rule[kept] = snapshot->rule[i];
+		counts_sum(&snapshot->rule[kept], table);
+		snapshot->given += snapshot->rule[kept++].given;
+	}
+	snapshot->rules = kept;
+}
+
+/* Whether a row is of this socket. */
+static bool is_shown(const struct snapshot *snapshot, size_t rows, const struct asked *socket)
+{
+	for (size_t i = 0; i < rows; i++) {
+		const struct row *row = &snapshot->row[i];
+		if (row->socket && row->protocol == socket->protocol && row->local.port == socket->local.port &&
+		    row->inode == socket->inode && (socket->inode || same_endpoint(&row->to, &socket->remote)))
+			return true;
+	}
+	return false;
+}
+
+void snapshot_ports(struct snapshot *snapshot, uint16_t lo, uint16_t hi)
+{
+	struct sockets sockets;
+	size_t kept = 0;
+	for (size_t i = 0; i < snapshot->rows; i++)
+		if (snapshot->row[i].local.port >= lo && snapshot->row[i].local.port <= hi)
+			snapshot->row[kept++] = snapshot->row[i];
+	snapshot->rows = kept;
+	if (snapshot->error == -EXDEV)
+		return;
+	sockets_ask(&sockets);
+	for (size_t i = 0; i < sockets.n; i++) {
+		const struct asked *socket = &sockets.socket[i];
+		if (socket->local.port < lo || socket->local.port > hi || is_shown(snapshot, kept, socket))
+			continue;
+		struct row row = { .state = socket_is_over(socket) ? ROW_TIME_WAIT : ROW_OUTSIDE, .rule = NO_RULE,
+		                   .protocol = socket->protocol, .local = { .port = socket->local.port } };
+		row_describe(&row, socket);
+		row_keep(snapshot, &row);
+	}
+	sockets_free(&sockets);
 }
 
 void snapshot_free(struct snapshot *snapshot)

@@ -32,6 +32,7 @@ struct row {
 	bool since_known;
 	uint64_t owner;          /* as in shim/owner.h; 0: none */
 	uint64_t inode;          /* of the socket; 0: none */
+	uint32_t user;           /* of the socket, where there is an inode */
 	uint32_t pid;            /* by snapshot_who(); 0: not known */
 	char program[PROGRAM_SIZE];
 };
@@ -71,6 +72,17 @@ void snapshot_make(struct snapshot *snapshot, const struct table *table, struct 
 /* The whole way: look, ask, look, ask. The kernel is not asked where the table is another network namespace's
  * (-EXDEV). */
 void snapshot_take(struct snapshot *snapshot, const struct table *table, const char *rule);
+
+/* Joins the rules of one name, which differ in something else (a policy that was changed, two policies): their sets become one. What
+ * they count becomes the sum of what all of that name have counted since the table was made, also those that are not
+ * shown any more: so it never shrinks. */
+void snapshot_unite(struct snapshot *snapshot, const struct table *table);
+
+/* Of these ports alone: drops the rows of others, and adds sockets of the kernel's that are in no rule's set. */
+void snapshot_ports(struct snapshot *snapshot, uint16_t lo, uint16_t hi);
+
+/* Whether the table is, as far as can be told, of this process's network namespace. */
+bool snapshot_is_here(const struct table *table);
 
 /* Fills in which processes and programs the rows are of. */
 void snapshot_who(struct snapshot *snapshot, const struct table *table);

@@ -3,6 +3,8 @@
 #include "tools/table_file.h"
 
 #include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,23 +51,10 @@ static int path_of_policy(struct table_file *file, const struct policy *policy, 
 	}
 }
 
-/* As in the library: where this program itself runs with privileges, no variable of the user's counts. */
-static const char *variable(const char *name)
-{
-	return secure_getenv(name);
-}
-
-static bool has_policy(void)
-{
-	struct location found;
-	locate_policy(&found, variable);
-	return found.found == FOUND_FILE;
-}
-
 static int path_find(struct table_file *file, const char *config)
 {
 	struct policy_file loaded;
-	if (!config && !has_policy())
+	if (!config && !policy_file_is_there())
 		return path_auto(file, geteuid());
 	if (!policy_file_load(&loaded, config, NULL)) {
 		if (loaded.name)
@@ -97,13 +86,24 @@ int table_file_of(struct table_file *file, const struct policy *policy, uint32_t
 	return code;
 }
 
+static int named(struct table_file *file, const char *table, int code)
+{
+	file->named = table != NULL;
+	show_path(file);
+	return code;
+}
+
 int table_file_find(struct table_file *file, const char *table, const char *config)
 {
 	memset(file, 0, sizeof(*file));
-	file->named = table != NULL;
-	int code = table ? path_set(file, table) : path_find(file, config);
-	show_path(file);
-	return code;
+	return named(file, table, table ? path_set(file, table) : path_find(file, config));
+}
+
+int table_file_choose(struct table_file *file, const char *table, const struct policy *policy)
+{
+	memset(file, 0, sizeof(*file));
+	return named(file, table, table ? path_set(file, table) : policy ? path_of_policy(file, policy, geteuid())
+	                                                                 : path_auto(file, geteuid()));
 }
 
 static const char *words_for(int error)
@@ -143,6 +143,28 @@ void table_file_leave(const struct table *table)
 {
 	if (table)
 		munmap((void *)(uintptr_t)table, sizeof(*table));
+}
+
+static sigjmp_buf before_bus;
+
+/* It is the table that is being read, and so no function of libc's that must not be left. */
+static void bus(int number)
+{
+	(void)number;
+	siglongjmp(before_bus, 1);
+}
+
+bool table_file_guarded(void (*what)(void *context), void *context)
+{
+	struct sigaction action = { .sa_handler = bus }, old;
+	volatile bool whole = false;
+	sigaction(SIGBUS, &action, &old);
+	if (sigsetjmp(before_bus, 1) == 0) { // NOLINT(cert-err52-cpp): there is no other way out of the handler
+		what(context);
+		whole = true;
+	}
+	sigaction(SIGBUS, &old, NULL);
+	return whole;
 }
 
 void table_file_warn(const struct table_file *file, int error)

@@ -21,6 +21,10 @@ int table_file_find(struct table_file *file, const char *table, const char *conf
 /* The file that a policy says for a user, in the file system below `root` ("": this process's). The same codes. */
 int table_file_of(struct table_file *file, const struct policy *policy, uint32_t user, const char *root);
 
+/* The same where the policy is read already: the file `table`, or the one that the policy says, or with both NULL the one of this
+ * user and network namespace. */
+int table_file_choose(struct table_file *file, const char *table, const struct policy *policy);
+
 /* Maps it; NULL where there is none yet, or with -errno in *error where it cannot be shown. */
 const struct table *table_file_look(const struct table_file *file, int *error);
 
@@ -28,6 +32,10 @@ const struct table *table_file_look(const struct table_file *file, int *error);
 int table_file_failed(const struct table_file *file, int error);
 
 void table_file_leave(const struct table *table);
+
+/* Does `what` with a table of another user, who may make its file shorter meanwhile (SIGBUS). False if so it was: what had been
+ * begun is left as it was then. Not in two threads at once. */
+bool table_file_guarded(void (*what)(void *context), void *context);
 
 /* Says on standard error that the table was not held against the kernel's list of sockets, where `error` of a snapshot
  * says so. */
