@@ -11,6 +11,7 @@
 	X(explain, "say which rule decides a call, and why")               \
 	X(status,  "show who has which port, and how full each set is")    \
 	X(top,     "the same, live")                                       \
+	X(who,     "say who has a port now, and who had it then")          \
 	X(doctor,  "say whether a program is or would be under portshim")  \
 	X(help,    "list the subcommands, or show the usage of one")       \
 	X(version, "print the version")
