@@ -269,6 +269,25 @@ Test(who, the_audit_and_the_table_are_joined)
 	expect_json("[(a['now'], a['pid']) for a in who['answers']] == [(None, 101)]");
 }
 
+/* What the library itself writes. */
+Test(who, an_audit_of_the_librarys_own)
+{
+	static struct run run;
+	char policy[600], port[16];
+	snprintf(policy, sizeof(policy), "[portshim]\ntable = %s\naudit = %s\n[rule web]\nports = 20000-20099\n",
+	         file_path("table"), file_path("audit"));
+	run = (struct run){ .policy = policy };
+	tcp_socket(30000, 0);
+	story_run(&run, (const char *const[]){ PYTHON, "-c", "import socket\n"
+	          "print(socket.create_connection(('127.0.0.1', 30000)).getsockname()[1])", NULL });
+	cr_assert(exited(&run, 0), "%s", run.err);
+	snprintf(port, sizeof(port), "%.*s", (int)strcspn(run.out, "\n") % 8, run.out);
+	SHOW("who", port, "-t", file_path("table"), "--audit", file_path("audit"), "--at", "now", "--json");
+	EXPECT_DONE();
+	expect_json("[(a['rule'], a['call'], a['remote_port'], a['user'], 'python' in a['program'], a['audited'])"
+	            " for a in who['answers']] == [('web', 'connect', 30000, 0, True, True)] and who['passed_over'] == 0");
+}
+
 /* ---- files ------------------------------------------------------------------------------------------- */
 
 static const char *policy_with(const char *audit)
