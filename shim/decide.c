@@ -117,7 +117,8 @@ bool assign_passes_sends(int fd)
 {
 	const struct session *session = session_made();
 
-	return session && !session->denies && !session->broken && (sock_is_settled(fd) || sock_is_decided(fd));
+	return session && !session->denies && !session->broken && (sock_is_settled(fd) || sock_is_decided(fd)) &&
+	       !session_has_news(fd);
 }
 
 bool passes_at_once(const struct act *act)
@@ -126,7 +127,7 @@ bool passes_at_once(const struct act *act)
 
 	if (sock_is_other(act->fd))
 		return true;
-	session = session_get();
+	session = session_now(act->fd);
 	if (!(session->calls & calls_that_matter(act)))
 		return true;
 	if (act->calls == CALL_SEND)

@@ -9,16 +9,23 @@
 #include "config/locate.h"
 #include "config/world.h"
 #include "caller.h"
+#include "clock.h"
 #include "kernel.h"
 #include "log.h"
 #include "random.h"
+#include "table.h"
 
 #define MESSAGES_SIZE 8192
+#define RELOADS 4 /* in one call */
 
-static const struct session off;
+static const struct session off;  /* the library is not to act */
+static const struct session none; /* there is no policy, or it is broken */
 static const struct session refusing = { .broken = true, .calls = CALL_ANY };
 static const struct session not_now = { .broken = true, .calls = CALL_ANY }; /* never published */
 static _Atomic(const struct session *) current;
+static _Atomic uint64_t acted; /* the generation of the table that was acted upon last; 0: none was */
+static _Atomic uint64_t look_at; /* CLOCK_MONOTONIC, ns: not before then for a table that is not mapped */
+static const char *(*judge_of_policies)(const struct policy *policy);
 
 /* What is to be said once a session is published, each finding a line. */
 struct findings {
@@ -161,11 +168,18 @@ static void drop(struct session *session)
 	arena_free(&arena);
 }
 
+/* Where others have published another session meanwhile, they may have come first with its settings. */
+static void configure_log(const struct session *session)
+{
+	for (const struct session *last = NULL; session != last; last = session, session = atomic_load(&current))
+		if (session->text || session->ports)
+			log_configure(level_from_environment(session->policy.log), session->policy.log_to,
+			              session->policy.log_path);
+}
+
 static void say(const struct session *session, struct findings *findings)
 {
-	if (session->text || session->ports)
-		log_configure(level_from_environment(session->policy.log), session->policy.log_to,
-		              session->policy.log_path);
+	configure_log(session);
 	if (findings->worst == LOG_LEVEL_NONE || !log_wants(findings->worst))
 		return;
 	if (findings->worst == LOG_LEVEL_ERROR)
@@ -192,20 +206,21 @@ static struct making *making_new(void)
 /* The first session. The one who publishes it speaks; who comes second throws his own away. */
 static const struct session *make(void)
 {
-	const struct session *none = is_set("PORTSHIM_STRICT") ? &refusing : &off;
-	const struct session *session = none, *published = NULL;
+	const struct session *without = is_set("PORTSHIM_STRICT") ? &refusing : &none;
+	const struct session *session = without, *published = NULL;
 	unsigned int failures = arena_failures();
 	struct making *making = making_new();
 
 	if (making && read_words(making) && compile(&making->session, &making->findings))
 		session = &making->session;
-	if (!making || making->passing || (session == none && arena_failures() != failures)) {
+	if (!making || making->passing || (session == without && arena_failures() != failures)) {
 		if (making)
 			drop(&making->session);
 		return &not_now;
 	}
 	if (atomic_compare_exchange_strong(&current, &published, session)) {
 		published = session;
+		atomic_store(&look_at, clock_read(CLOCK_MONOTONIC_COARSE) + SECOND);
 		log_start();
 		log_configure(level_from_environment(LOG_LEVEL_ERROR), LOG_TO_STDERR, NULL);
 		say(session, &making->findings);
@@ -234,6 +249,159 @@ static const struct session *remake(const struct session *old)
 	return published;
 }
 
+/* --- a policy that was reloaded ------------------------------------------------------------------------------------- */
+
+/* Whether its origin is a file, which can change, or may come to be one. A process that has shut itself off may be killed for
+ * opening files: it keeps what it has. */
+static bool can_be_told(const struct session *session)
+{
+	return session != &off && session != &not_now && !session->ports && kernel_may_be_asked();
+}
+
+/* Of a process that has no shared table mapped: asked at most once a second. */
+static uint64_t generation_unmapped(const struct session *session, int fd)
+{
+	static _Atomic uint64_t seen;
+	uint64_t now, due, generation;
+
+	if (fd < 0 || (session->text && session->policy.table == TABLE_NONE))
+		return 0;
+	now = clock_read(CLOCK_MONOTONIC_COARSE);
+	due = atomic_load_explicit(&look_at, memory_order_relaxed);
+	if (now >= due && atomic_compare_exchange_strong(&look_at, &due, now + SECOND)) {
+		generation = table_generation(&session->policy, fd);
+		if (generation)
+			atomic_store_explicit(&seen, generation, memory_order_relaxed);
+	}
+	return atomic_load_explicit(&seen, memory_order_relaxed);
+}
+
+/* The generation to act upon; 0: none. */
+static uint64_t news(const struct session *session, int fd)
+{
+	const struct table *table = table_made();
+	uint64_t generation;
+
+	if (!can_be_told(session))
+		return 0;
+	generation = table_is_shared(table) ? atomic_load_explicit(&table->generation, memory_order_acquire) :
+	                                      generation_unmapped(session, fd);
+	return generation != atomic_load_explicit(&acted, memory_order_acquire) ? generation : 0;
+}
+
+/* Done with it. Who finds that another generation was acted upon in the meantime does not know whose session came last:
+ * the next call looks once more. Whether this one is the first. */
+static bool act_upon(uint64_t generation, uint64_t before)
+{
+	if (atomic_compare_exchange_strong(&acted, &before, generation))
+		return true;
+	if (before != generation)
+		atomic_store(&acted, 0);
+	return false;
+}
+
+static bool reads_the_same(const struct session *old, const struct session *session)
+{
+	return old->text && old->text_length == session->text_length &&
+	       memcmp(old->text, session->text, session->text_length) == 0;
+}
+
+static bool same_table(const struct policy *one, const struct policy *other)
+{
+	return one->table == other->table && (one->table != TABLE_PATH || strcmp(one->table_path, other->table_path) == 0);
+}
+
+/* What the new policy says that cannot be done while the program runs. */
+static void hear_of_table(struct findings *findings, const struct session *old, const struct session *session)
+{
+	if (table_made() && old->text && !same_table(&old->policy, &session->policy))
+		hear(findings, SEVERITY_WARNING, 0, "table: cannot change while the program runs; it keeps the one that it has");
+}
+
+/* From the file's words to a session that can be taken up. */
+static bool compile_again(struct making *making)
+{
+	const char *(*judge)(const struct policy *policy) = judge_of_policies;
+	const char *words;
+
+	if (!compile(&making->session, &making->findings))
+		return false;
+	words = judge ? judge(&making->session.policy) : NULL;
+	if (words)
+		hear(&making->findings, SEVERITY_ERROR, 0, words);
+	return !words;
+}
+
+static void say_refused(struct findings *findings)
+{
+	if (!log_wants(LOG_LEVEL_ERROR))
+		return;
+	text_add(&findings->text, "\n  until this is mended, and reloaded, the policy as it was stays in force");
+	log_send(LOG_LEVEL_ERROR, &findings->text);
+}
+
+/* False if another came first. */
+static bool take_up(const struct session *old, struct making *making, uint64_t generation, uint64_t before)
+{
+	hear_of_table(&making->findings, old, &making->session);
+	if (!atomic_compare_exchange_strong(&current, &old, &making->session)) {
+		drop(&making->session);
+		return false;
+	}
+	act_upon(generation, before);
+	say(&making->session, &making->findings);
+	return true;
+}
+
+/* Looks for the policy again and takes it up. What fails for want of a descriptor or of memory is tried again by the next call.
+ * False if another has published a session meanwhile, which may be one of before. */
+static __attribute__((noinline)) bool reload(const struct session *old, uint64_t generation)
+{
+	const uint64_t before = atomic_load(&acted);
+	unsigned int failures = arena_failures();
+	struct making *making = making_new();
+	bool found, same;
+
+	if (!making)
+		return true;
+	found = read_words(making);
+	same = found ? reads_the_same(old, &making->session) :
+	               !old->text && making->location.found == FOUND_NOTHING;
+	if (found && !same && compile_again(making))
+		return take_up(old, making, generation, before);
+	if (!making->passing && arena_failures() == failures && act_upon(generation, before) && !same)
+		say_refused(&making->findings);
+	drop(&making->session);
+	return true;
+}
+
+bool session_has_news(int fd)
+{
+	const struct session *session = caller ? NULL : session_made();
+
+	return session && news(session, fd) != 0;
+}
+
+const struct session *session_now(int fd)
+{
+	const struct session *session = session_get();
+	uint64_t generation;
+	bool done = caller != NULL;
+
+	for (int i = 0; i < RELOADS && !done && (generation = news(session, fd)); i++) {
+		done = reload(session, generation);
+		session = atomic_load_explicit(&current, memory_order_acquire);
+	}
+	return session;
+}
+
+void session_judge_by(const char *(*judge)(const struct policy *policy))
+{
+	judge_of_policies = judge;
+}
+
+/* --- for another process --------------------------------------------------------------------------------------------- */
+
 struct session *session_for(uint32_t pid, int *error)
 {
 	const struct session *own = atomic_load_explicit(&current, memory_order_acquire);
@@ -244,6 +412,7 @@ struct session *session_for(uint32_t pid, int *error)
 	if (!own || !session)
 		return NULL;
 	making->findings.origin = "policy";
+	session->of = own;
 	session->text = own->text;
 	session->text_length = own->text_length;
 	session->ports = own->ports;

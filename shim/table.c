@@ -137,8 +137,16 @@ static int check_file(const struct stat64 *about, bool named)
 	return named && (about->st_uid == 0 || about->st_mode & S_IWGRP) ? 0 : -EPERM;
 }
 
+/* Its size, and memory for the header alone: who uses the table sees to the rest. */
+static int give_head(int fd, const struct stat64 *about)
+{
+	if (about->st_size == 0 && ftruncate64(fd, sizeof(struct table)) < 0)
+		return -errno;
+	return -posix_fallocate64(fd, 0, offsetof(struct table, namespaces));
+}
+
 /* The whole file exists in memory before it is mapped: a write to a hole could not be refused but by SIGBUS. */
-static int give_size(int fd, const struct stat64 *about)
+static int give_size(int fd, const struct stat64 *about, bool whole)
 {
 	struct rlimit limit;
 
@@ -149,6 +157,8 @@ static int give_size(int fd, const struct stat64 *about)
 	/* Beyond it comes SIGXFSZ, which ends the program. */
 	if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < sizeof(struct table))
 		return -EFBIG;
+	if (!whole)
+		return give_head(fd, about);
 	for (int i = 0; i < ALLOCATE_TRIES; i++) {
 		int error = posix_fallocate64(fd, 0, sizeof(struct table));
 
@@ -158,14 +168,14 @@ static int give_size(int fd, const struct stat64 *about)
 	return -EINTR;
 }
 
-static struct table *map_file(int fd, bool named, int *error)
+static struct table *map_file(int fd, bool named, bool whole, int *error)
 {
 	struct stat64 about;
 	void *at;
 
 	*error = fstat64(fd, &about) < 0 ? -errno : check_file(&about, named);
 	if (!*error)
-		*error = give_size(fd, &about);
+		*error = give_size(fd, &about, whole);
 	if (*error)
 		return NULL;
 	at = mmap(NULL, sizeof(struct table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -227,25 +237,20 @@ static int make_header(struct table *table, const struct identity_of_table *iden
 
 /* --- getting it ------------------------------------------------------------------------------------ */
 
-static struct table *open_shared(const struct policy *policy, int socket, uint64_t *netns, int *error)
+static struct table *open_file(const char *path, bool named, bool whole, uint64_t netns, int *error)
 {
-	char buffer[PATH_SIZE];
-	struct text path = TEXT_OVER(buffer);
-	bool named = policy->table == TABLE_PATH;
-	struct identity_of_table identity;
+	struct identity_of_table identity = { .netns = netns };
 	struct table *table;
 	int fd;
 
-	identity.netns = *netns = netns_of(socket);
-	*error = identity.netns ? boot_read(identity.boot) : -ENOSYS;
+	*error = netns ? boot_read(identity.boot) : -ENOSYS;
 	if (*error)
 		return NULL;
-	auto_path(&path, geteuid(), identity.netns);
-	fd = open_or_create(named ? policy->table_path : buffer);
+	fd = open_or_create(path);
 	*error = fd < 0 ? fd : 0;
 	if (fd < 0)
 		return NULL;
-	table = map_file(fd, named, error);
+	table = map_file(fd, named, whole, error);
 	syscall(SYS_close, fd);
 	if (!table)
 		return NULL;
@@ -254,6 +259,29 @@ static struct table *open_shared(const struct policy *policy, int socket, uint64
 		return table;
 	munmap(table, sizeof(*table));
 	return NULL;
+}
+
+static struct table *open_shared(const struct policy *policy, int socket, uint64_t *netns, int *error)
+{
+	char buffer[PATH_SIZE];
+	struct text path = TEXT_OVER(buffer);
+	bool named = policy->table == TABLE_PATH;
+
+	*netns = netns_of(socket);
+	auto_path(&path, geteuid(), *netns);
+	return open_file(named ? policy->table_path : buffer, named, true, *netns, error);
+}
+
+uint64_t table_announce(const char *path, bool named, int socket, int *error)
+{
+	struct table *table = open_file(path, named, false, netns_of(socket), error);
+	uint64_t generation;
+
+	if (!table)
+		return 0;
+	generation = atomic_fetch_add(&table->generation, 1) + 1;
+	munmap(table, sizeof(*table));
+	return generation;
 }
 
 static struct table *make_own(void)
@@ -375,6 +403,30 @@ void table_check_home(int fd)
 		return;
 	kernel_forgo_late();
 	table_doubt();
+}
+
+uint64_t table_generation(const struct policy *policy, int socket)
+{
+	word64 head[offsetof(struct table, generation) / sizeof(word64) + 1] = { 0 };
+	char buffer[PATH_SIZE] = "";
+	struct text path = TEXT_OVER(buffer);
+	bool named = policy->table == TABLE_PATH, good;
+	uint64_t netns = named ? 0 : netns_of(socket);
+	struct stat64 about;
+	int fd;
+
+	if (netns)
+		auto_path(&path, geteuid(), netns);
+	if (!named && !netns)
+		return 0;
+	fd = open_raw(named ? policy->table_path : buffer, O_RDONLY);
+	if (fd < 0)
+		return 0;
+	good = fstat64(fd, &about) == 0 && check_file(&about, named) == 0 && about.st_size == (off64_t)sizeof(struct table) &&
+	       syscall(SYS_read, fd, head, sizeof(head)) == (long)sizeof(head);
+	syscall(SYS_close, fd);
+	return good && atomic_load(&head[0]) == TABLE_MAGIC && atomic_load(&head[1]) == TABLE_LAYOUT ?
+	       atomic_load(&head[sizeof(head) / sizeof(head[0]) - 1]) : 0;
 }
 
 struct table *table_made(void)

@@ -195,6 +195,15 @@ bool table_netns_differs(uint64_t one, uint64_t other);
 /* The file that `auto` stands for, for a user and the network namespace of `fd`. False if the kernel does not say. */
 bool table_path(struct text *path, uint32_t user, int fd);
 
+/* The generation of the table that table_get() would map for this policy, read from its file; 0 where there is no such table.
+ * Async-signal-safe, no cancellation point; errno may change. */
+uint64_t table_generation(const struct policy *policy, int fd);
+
+/* Raises the generation of the table in the file `path`, which is made if there is none (`named`: the policy names it, else it
+ * is that of table_path()), for the network namespace of `socket`. The generation; 0 with -errno in *error, as table_look() has
+ * them; -EXDEV: it is another namespace's. For the tools. */
+uint64_t table_announce(const char *path, bool named, int socket, int *error);
+
 /* Maps the table in the file `path`, which must be there and complete, to be looked at. NULL with -errno in *error:
  * -ENOENT, -EACCES, -EPERM (others can write to it), -EPROTO (no table of this version). For the tools. */
 const struct table *table_look(const char *path, int *error);

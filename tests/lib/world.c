@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -285,6 +286,23 @@ void daemon_stop(struct run *run)
 	kill(run->pid, SIGTERM);
 	run_end(run);
 	*daemon_slot(run) = NULL;
+}
+
+/* --- processes ----------------------------------------------------------------------------------- */
+
+/* The first one has to stay, or no further can be started. */
+void world_own_processes(void)
+{
+	pid_t first;
+
+	cr_assert_eq(unshare(CLONE_NEWPID), 0);
+	first = fork();
+	cr_assert(first >= 0);
+	if (first == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
 }
 
 /* --- files ----------------------------------------------------------------------------------------- */

@@ -16,6 +16,11 @@ bool is_ephemeral(int port);
 void world_enter(void);
 void world_leave(void);
 
+/* What is started from here on has process numbers of its own, and what begins with IN_OWN_PROC sees no other processes: for
+ * commands that look at all there are. */
+void world_own_processes(void);
+#define IN_OWN_PROC "unshare -m sh -c 'mount -t proc proc /proc && exec \"$@\"' sh "
+
 /* --- two hosts: the test and what it starts stay on the near one --- */
 
 #define NEAR4 "10.99.0.1"

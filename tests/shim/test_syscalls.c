@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "shim/table.h"
 #include "tests/lib/harness.h"
 
 #define FEW "10"
@@ -17,13 +20,14 @@
 /* Takes connections and resets until the test ends. */
 static pid_t serve(void)
 {
-	int listener = server_tcp("127.0.0.1", 5000);
-	pid_t pid;
+	int listener = server_tcp("127.0.0.1", 5000), datagrams = server_udp("127.0.0.1", 5000);
+	pid_t pid = fork();
 
-	server_udp("127.0.0.1", 5000);
-	pid = fork();
-	if (pid != 0)
+	if (pid != 0) {
+		close(listener);
+		close(datagrams);
 		return pid;
+	}
 	for (;;)
 		server_accept(listener, NULL);
 }
@@ -57,20 +61,31 @@ static int added(const char *how, const char *variable)
 	return calls_of(how, MANY, variable) - calls_of(how, FEW, variable);
 }
 
-static void extra_per_call(const char *how, const char *variable, int extra)
+static void enter(void)
+{
+	net_own();
+	net_set("net/ipv4/ip_local_port_range", "40000 40999");
+}
+
+static void extra_of_calls(const char *how, const char *variable, int extra)
 {
 	pid_t server;
 	int bare, shimmed, more;
 
-	net_own();
-	net_set("net/ipv4/ip_local_port_range", "40000 40999");
 	server = serve();
 	bare = added(how, NULL);
 	shimmed = added(how, variable);
 	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
 	more = shimmed - bare - extra * DIFFERENCE;
 	/* Nothing else but the settings of the kernel, read once a second: 13 calls a time. */
 	cr_assert(more >= 0 && more <= 39, "%d calls: %d bare, %d under portshim", DIFFERENCE, bare, shimmed);
+}
+
+static void extra_per_call(const char *how, const char *variable, int extra)
+{
+	enter();
+	extra_of_calls(how, variable, extra);
 }
 
 Test(syscalls, one_more_for_a_late_connect)
@@ -84,20 +99,42 @@ Test(syscalls, two_more_for_an_early_connect)
 	extra_per_call("connect", "PORTSHIM_PORTS=20100-20899", 2);
 }
 
-Test(syscalls, one_more_for_an_exclusive_connect)
+Test(syscalls, none_for_a_send_on_a_bound_socket)
 {
-	static const char policy[] = "[rule r]\nports = 20100-20899\nshare = never\n";
+	extra_per_call("sendto", "PORTSHIM_PORTS=20100-20899", 0);
+}
+
+/* With a policy in a file. */
+static void extra_with(const char *policy, int extra)
+{
 	char path[] = "/tmp/portshim-test-XXXXXX", variable[64];
 	int fd = mkstemp(path);
 
 	cr_assert(fd >= 0 && write(fd, policy, strlen(policy)) == (ssize_t)strlen(policy));
 	close(fd);
 	snprintf(variable, sizeof(variable), "PORTSHIM_CONF=%s", path);
-	extra_per_call("connect", variable, 1);
+	extra_of_calls("connect", variable, extra);
 	unlink(path);
 }
 
-Test(syscalls, none_for_a_send_on_a_bound_socket)
+Test(syscalls, one_more_for_an_exclusive_connect)
 {
-	extra_per_call("sendto", "PORTSHIM_PORTS=20100-20899", 0);
+	enter();
+	extra_with("[rule r]\nports = 20100-20899\nshare = never\n", 1);
+}
+
+/* That a policy may be reloaded costs a look into memory, and where there is no table yet, one into a file each second. */
+Test(syscalls, none_more_for_policies_that_may_be_reloaded)
+{
+	char path[96];
+	struct text text = TEXT_OVER(path);
+	int error, fd;
+
+	enter();
+	extra_with("[rule other]\nprogram = other\nports = 20100\n", 0);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	cr_assert(table_path(&text, geteuid(), fd));
+	cr_assert_eq(table_announce(path, false, fd, &error), 1);
+	close(fd);
+	extra_with("[rule r]\nports = 20100-20899\nshare = never\n", 1);
 }

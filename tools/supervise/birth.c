@@ -90,14 +90,19 @@ static bool was_given_unbound(void)
 	return given;
 }
 
-bool birth_is_right(const struct policy *policy, const struct kernel *kernel)
+bool birth_fits(const struct policy *policy, const struct kernel *kernel)
 {
 	if (policy->rules == 0 || policy->audit_path || log_wants(LOG_LEVEL_INFO))
 		return false;
 	for (uint32_t i = 0; i < policy->rules; i++)
 		if (!rule_fits(&policy->rule[i], kernel))
 			return false;
-	is_in_force = kernel_has_ranges() && !was_given_unbound();
+	return true;
+}
+
+bool birth_is_right(const struct policy *policy, const struct kernel *kernel)
+{
+	is_in_force = birth_fits(policy, kernel) && kernel_has_ranges() && !was_given_unbound();
 	return is_in_force;
 }
 

@@ -30,6 +30,9 @@
 bool birth_is_right(const struct policy *policy, const struct kernel *kernel);
 bool birth_is_in_force(void);
 
+/* Whether the policy is one for it. */
+bool birth_fits(const struct policy *policy, const struct kernel *kernel);
+
 /* socket(2), as notified. */
 struct birth {
 	int listener;

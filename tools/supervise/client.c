@@ -481,7 +481,8 @@ static const struct session *client_renew(const struct caller *as)
 	return session;
 }
 
-void client_ask(struct asking *asking, struct client *client)
+/* Fills it with what is known of the client. Whether its session is one of the present policy. */
+static bool ask(struct asking *asking, struct client *client)
 {
 	pthread_mutex_lock(&lock);
 	asking->client = client;
@@ -494,6 +495,14 @@ void client_ask(struct asking *asking, struct client *client)
 		.renew = client_renew,
 	};
 	pthread_mutex_unlock(&lock);
+	return asking->caller.session->of == session_made();
+}
+
+void client_ask(struct asking *asking, struct client *client)
+{
+	session_now(-1);
+	if (!ask(asking, client))
+		asking->caller.session = client_renew(&asking->caller);
 }
 
 bool client_is_told(struct client *client, enum told what)

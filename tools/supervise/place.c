@@ -29,6 +29,9 @@
 static uint64_t own_network;   /* 0: unknown */
 static unsigned int low_ports = 1024;
 static bool binds_low_ports;
+static struct filter_wants watched; /* by the filter of this process's tree */
+
+static const char *judge(const struct policy *policy);
 
 static uint64_t cookie_of(int fd, int option)
 {
@@ -62,6 +65,7 @@ bool place_prepare(void)
 	real_stay_raw();
 	real.bind = place_bind;
 	facts_keep(0, NULL, environ);
+	session_judge_by(judge);
 	session = session_get();
 	if (!session->text && !session->ports)
 		return false;
@@ -81,30 +85,51 @@ static bool defers(const struct rule *rule)
 	return rule->n_to || (rule->calls & (CALL_CONNECT | CALL_SEND) && !(rule->calls & CALL_BIND));
 }
 
-void place_wants(struct filter_wants *wants)
+/* The usual way, or (`born`) where the ports of a socket are decided when it is made. */
+static void wants_for(const struct policy *policy, bool born, struct filter_wants *wants)
 {
-	const struct policy *policy = &session_get()->policy;
-	bool late = false;
+	bool late = false, sends;
 	uint8_t calls = 0;
 
 	for (uint32_t i = 0; i < policy->rules; i++) {
 		calls |= policy->rule[i].calls;
 		late = late || defers(&policy->rule[i]);
 	}
+	sends = !born && (late || calls & CALL_SEND);
 	*wants = (struct filter_wants){ .kind = { false } };
-	wants->kind[NOTIFIED_CONNECT] = late || calls & CALL_CONNECT;
+	wants->kind[NOTIFIED_CONNECT] = !born && (late || calls & CALL_CONNECT);
 	wants->kind[NOTIFIED_BIND] = late || calls & CALL_BIND;
 	wants->kind[NOTIFIED_LISTEN] = late || calls & CALL_LISTEN;
-	wants->kind[NOTIFIED_SENDTO] = wants->kind[NOTIFIED_SENDMSG] = wants->kind[NOTIFIED_SENDMMSG] =
-		late || calls & CALL_SEND;
+	wants->kind[NOTIFIED_SENDTO] = wants->kind[NOTIFIED_SENDMSG] = wants->kind[NOTIFIED_SENDMMSG] = sends;
 	wants->kind[NOTIFIED_GETSOCKNAME] = late;
+	wants->kind[NOTIFIED_SOCKET] = born;
 	wants->kind[NOTIFIED_LANDLOCK] = true;
 	wants->kind[NOTIFIED_IO_URING] = true;
-	if (!birth_is_right(policy, kernel_now()))
-		return;
-	wants->kind[NOTIFIED_CONNECT] = wants->kind[NOTIFIED_SENDTO] = wants->kind[NOTIFIED_SENDMSG] =
-		wants->kind[NOTIFIED_SENDMMSG] = false;
-	wants->kind[NOTIFIED_SOCKET] = true;
+}
+
+void place_wants(struct filter_wants *wants)
+{
+	const struct policy *policy = &session_get()->policy;
+
+	wants_for(policy, birth_is_right(policy, kernel_now()), wants);
+	watched = *wants;
+}
+
+/* The filter stays what it was at the start: calls that were of no concern then are not notified now. */
+static const char *judge(const struct policy *policy)
+{
+	bool born = birth_is_in_force();
+	struct filter_wants wants;
+
+	if (born && (!birth_fits(policy, kernel_now()) || policy->log >= LOG_LEVEL_INFO))
+		return "under a supervisor the ports of these programs' sockets are decided when they are made, since the policy at "
+		       "their start was one for that; this one is not: start them again";
+	wants_for(policy, born, &wants);
+	for (int kind = 0; kind < NOTIFIED_KINDS; kind++)
+		if (wants.kind[kind] && !watched.kind[kind])
+			return "under a supervisor, which watches no calls but those that the policy at the start had rules for; this one "
+			       "has rules for others: start the programs again";
+	return NULL;
 }
 
 bool place_cookie(int fd, uint64_t *cookie)
