@@ -85,8 +85,7 @@ unsigned int rule_misses(const struct rule *rule, const struct facts *facts)
 	return misses(rule, facts, true);
 }
 
-/* The families in which the rule can match: what a call's family is compared with. */
-static uint8_t live_families(const struct rule *rule)
+uint8_t rule_live_families(const struct rule *rule)
 {
 	unsigned int targets = 0;
 
@@ -101,7 +100,7 @@ static struct live_rule live_rule_of(const struct rule *rule, uint32_t index, ui
 	return (struct live_rule){
 		.calls = rule->calls,
 		.protocols = rule->protocols,
-		.families = live_families(rule),
+		.families = rule_live_families(rule),
 		.flags = (uint8_t)((rule->n_to ? LIVE_HAS_TO : 0) | (rule->user.n || rule->group.n ? LIVE_ASKS_IDENTITY : 0) |
 		                   (rule->source.family ? LIVE_HAS_SOURCE : 0)),
 		.index = index,

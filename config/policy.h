@@ -113,6 +113,9 @@ bool policy_from_ports(struct policy *policy, const char *ports, const struct po
 
 void policy_free(struct policy *policy);
 
+/* The families in which the rule can match, by its `family`, `to` and `source`: what a call's family is compared with. */
+uint8_t rule_live_families(const struct rule *rule);
+
 /* --- one process's view ------------------------------------------------------------------------ */
 
 /* A rule that can still decide for this process. 16 bytes and cache-friendly: match walks these. */
