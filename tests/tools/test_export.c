@@ -1,6 +1,6 @@
 /* test_export.c - `portshim export`: what it prints, that firewalls take it, and what they then let out. */
 #define _GNU_SOURCE
-#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -130,6 +130,50 @@ Test(export, firewalld_takes_it)
 	EXPECT_HAS("<rule family=\"ipv4\" priority=\"-32765\"><destination address=\"192.0.2.0/24\"/>"
 	           "<port port=\"80\" protocol=\"tcp\"/><reject/></rule>");
 	EXPECT_WARNED("rule a: permits more than the policy: firewalld cannot ask for the ports of both ends");
+}
+
+static void daemon_begin(struct run *run, const char *const argv[])
+{
+	*run = (struct run){ .bare = true };
+	run_start(run, argv);
+}
+
+static void daemon_end(struct run *run)
+{
+	kill(run->pid, SIGTERM);
+	run_end(run);
+}
+
+/* firewalld itself, on a message bus of its own. */
+Test(export, firewalld_does_it)
+{
+	static struct run bus, firewalld;
+	char address[200], config[200];
+	const char *folder = file_path("firewalld");
+
+	wire_lay();
+	int server = far_udp(FAR4, 5000), passed = far_udp(FAR4, 5001), passed6 = far_udp(FAR6, 5001);
+	shell("mkdir -p %s/policies && cp /etc/firewalld/firewalld.conf %s && %s export firewalld -c %s >%s/policies/portshim.xml",
+	      folder, folder, built("portshim"),
+	      file_make("policy", "[rule a]\nto = 10.99.0.0/24\nprotocol = udp\nports = 20000-20009\n"
+	                          "[rule b]\nto = *:5001\naction = pass\n[rule c]\nports = 20100\n"), folder);
+	snprintf(address, sizeof(address), "unix:path=%s", file_path("bus"));
+	snprintf(config, sizeof(config), "--system-config=%s", folder);
+	daemon_begin(&bus, (const char *const[]){ "setpriv", "--pdeathsig", "KILL", "dbus-daemon", "--session", "--nofork",
+	                                          "--nopidfile", "--address", address, NULL });
+	shell("timeout 20 sh -c 'until test -S %s; do sleep 0.05; done'", file_path("bus"));
+	setenv("DBUS_SYSTEM_BUS_ADDRESS", address, 1);
+	daemon_begin(&firewalld, (const char *const[]){ "setpriv", "--pdeathsig", "KILL", "firewalld", "--nofork", "--nopid",
+	                                                "--log-target=console", config, NULL });
+	shell("timeout 20 sh -c 'until firewall-cmd --state; do sleep 0.1; done' >/dev/null 2>&1");
+	cr_expect_eq(attempt(server, false, FAR4, 5000, 20000), LET_OUT);
+	cr_expect_eq(attempt(server, false, FAR4, 5000, 20010), REFUSED);
+	cr_expect_eq(attempt(server, false, FAR4, 5000, 20100), REFUSED, "rule a comes first");
+	cr_expect_eq(attempt(passed, false, FAR4, 5001, 20010), REFUSED, "rule a comes first");
+	cr_expect_eq(attempt(passed6, false, FAR6, 5001, 20010), LET_OUT);
+	cr_expect_eq(attempt(server, false, FAR4, 5000, 0), REFUSED);
+	daemon_end(&firewalld);
+	daemon_end(&bus);
 }
 
 Test(export, loading_twice_is_loading_once)

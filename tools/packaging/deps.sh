@@ -5,7 +5,7 @@
 set -eu
 
 build='gcc libc6-dev make libinih-dev'
-tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iproute2 nftables firewalld wget netcat-openbsd
+tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iproute2 nftables firewalld dbus wget netcat-openbsd
 	openssh-client openssh-server python3 perl iptables procps netbase redis-server redis-tools postgresql-client git less spin
 	rsh-client bind9-dnsutils knot-dnsutils libc-ares-dev tftp-hpa tftpd-hpa tnftp vsftpd python3-pyftpdlib
 	rpcbind libtirpc-dev nfs-common musl-tools linux-libc-dev ruby php-cli nodejs golang-go rustc tcl lua5.4
