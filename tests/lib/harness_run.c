@@ -92,7 +92,7 @@ static void become(struct run *run, const char *const argv[], const int in[2], c
 	unsetenv("PORTSHIM_CONF");
 	unsetenv("PORTSHIM_PORTS");
 	unsetenv("XDG_CONFIG_HOME");
-	setenv("HOME", "/nonexistent", 1);
+	setenv("HOME", "/proc/nonexistent", 1); /* where nobody can make it */
 	if (run->policy)
 		setenv("PORTSHIM_CONF", run->policy_path, 1);
 	if (!run->bare && !mode)
