@@ -88,10 +88,21 @@ static void describe(struct table_rule *entry, const struct rule *rule)
 	name_write(entry, rule->name);
 }
 
+/* What another rule has counted there is not this one's. */
+static void count_anew(struct table_rule *entry)
+{
+	word64 *const count[] = { &entry->given, &entry->failures, &entry->waits, &entry->denied, &entry->retries };
+
+	for (size_t i = 0; i < sizeof(count) / sizeof(count[0]); i++)
+		atomic_store_explicit(count[i], 0, memory_order_relaxed);
+}
+
 static bool entry_take(struct table_rule *entry, uint64_t old, const struct rule *rule)
 {
 	if (!atomic_compare_exchange_strong(&entry->id, &old, rule->id))
 		return old == rule->id;
+	if (old)
+		count_anew(entry);
 	describe(entry, rule);
 	return true;
 }

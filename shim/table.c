@@ -203,6 +203,7 @@ static void wipe(struct table *table)
 	memset(from, 0, sizeof(*table) - (size_t)(from - (unsigned char *)table));
 	memset((void *)table->namespaces, 0, sizeof(table->namespaces));
 	memset((void *)table->sweep, 0, sizeof(table->sweep));
+	memset((void *)table->strict, 0, sizeof(table->strict));
 }
 
 /* Everybody who finds another boot's words wipes them away; twice does no harm. */

@@ -526,6 +526,7 @@ static void after_another_boot(size_t word)
 	cr_expect(table->key[0] == key[0] && table->key[1] == key[1]);
 	cr_expect(is_zero((void *)table->namespaces, sizeof(table->namespaces)));
 	cr_expect(is_zero((void *)table->sweep, sizeof(table->sweep)));
+	cr_expect(is_zero((void *)table->strict, sizeof(table->strict)));
 	cr_expect(is_zero((void *)table->tag, WHOLE - offsetof(struct table, tag)));
 	munmap(table, WHOLE);
 	close(fd);
