@@ -161,4 +161,4 @@ clean:
 .PHONY: all lib32 deps demo install install-lib32 uninstall clean
 .DELETE_ON_ERROR:
 
--include $(shell find $(BUILD) \( -name system-root -o -path $(BUILD)/judges \) -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) \( -name system-root -o -path $(BUILD)/judges \) -prune -o -name '*.d' -type f -print 2>/dev/null)

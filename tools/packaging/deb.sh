@@ -1,15 +1,15 @@
 #!/bin/sh
-# Builds the Debian packages from the source archive: `tools/packaging/deb.sh ARCHIVE TO ARCHIVE32`.
+# Builds the Debian packages from the source archive: `tools/packaging/deb.sh ARCHIVE TO [INIH LIBC]`.
 #
 # TO gets the source package and the packages for this machine's architecture; on amd64 also libportshim for i386, built
-# by gcc -m32: ARCHIVE32 is inih's library for that. dpkg takes it for a usual cross build, whose tools are in a folder
-# made for it, so that the machine needs neither another compiler nor another architecture in its dpkg.
+# by gcc -m32: INIH is inih's archive for that, LIBC the unpacked libc6. dpkg takes it for a usual cross build, whose tools
+# are in a folder made for it, so that the machine needs neither another compiler nor another architecture in its dpkg.
 set -eu
 
 archive=$(realpath "$1")
 to=$(realpath -m "$2")
-archive32=$(realpath "$3")
-packaging=$(realpath "$(dirname "$0")")
+inih=${3:+$(realpath "$3")}
+libc=${4:+$(realpath "$4")}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
@@ -41,16 +41,15 @@ cross_tool()
 	chmod 755 "$folder/bin/$name"
 }
 
-# What a cross compiler brings, and what libc6 for i386 brings: which versions of it have which names.
+# What a cross compiler brings; and where the versions of libc's names are looked up.
 cross_tools()
 {
 	mkdir -p "$folder/bin"
-	"$packaging/foreign.sh" i386 libc6 . "$folder/libc6"
 	cross_tool i686-linux-gnu-gcc gcc -m32 -Wno-psabi -idirafter "/usr/include/$(gcc -print-multiarch)"
 	for tool in strip objcopy objdump; do
 		cross_tool i686-linux-gnu-$tool /usr/bin/$tool
 	done
-	cross_tool dpkg-shlibdeps /usr/bin/dpkg-shlibdeps "-S$folder/libc6"
+	cross_tool dpkg-shlibdeps /usr/bin/dpkg-shlibdeps "-S$libc"
 }
 
 rm -rf "$to"
@@ -59,11 +58,11 @@ mkdir -p "$to"
 	unpack own
 	dpkg-buildpackage -us -uc -rfakeroot
 ) >"$to/log" 2>&1 || say_and_fail 'the packages were not built'
-if [ "$(dpkg --print-architecture)" = amd64 ]; then
+if [ -n "$inih" ]; then
 	(
 		unpack other
 		cross_tools
-		PATH=$folder/bin:$PATH PKG_LIBS=$archive32 CONFIG_SITE=/dev/null \
+		PATH=$folder/bin:$PATH PKG_LIBS=$inih CONFIG_SITE=/dev/null \
 			dpkg-buildpackage -us -uc -B -d -ai386 -Ppkg.portshim.library
 	) >>"$to/log" 2>&1 || say_and_fail 'the package for i386 was not built'
 fi
