@@ -603,8 +603,9 @@ Test(audit, limit_on_files)
 	cr_expect(exited(&run, 0), "%x", run.status);
 	cr_expect_str_eq(result_of(&run, "sendto 3 127.0.0.1 9"), "1");
 	cr_expect(strstr(run.err, "RLIMIT_FSIZE"), "%s", run.err);
-	expect("2 <= len(a) < 5");
-	cr_expect_eq(lost(), 2);
+	/* How many lines fit depends on how long the path of the program is. */
+	snprintf(line, sizeof(line), "2 <= len(a) < 5 and len(a) + %u == 5", (unsigned int)lost());
+	expect(line);
 }
 
 /* Several write up to the limit at once: whoever comes behind another's line gets no signal either. */

@@ -154,7 +154,7 @@ Test(suggest, does_not_guess_wildly)
 	cr_expect_str_eq(nearest("a-word-that-is-longer-than-any-key-of-the-format"), "");
 }
 
-/* Each day of 400 years, against libc. */
+/* Each day of 400 years, or for as long as libc's time goes (32 bits end in 2038). */
 Test(text, utc)
 {
 	for (uint64_t day = 0; day < 146097; day++) {
@@ -163,7 +163,11 @@ Test(text, utc)
 		char buffer[64], expected[64];
 		struct text text = TEXT_OVER(buffer);
 		struct tm tm;
-		size_t length = strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
+		size_t length;
+
+		if ((uint64_t)seconds != ns / 1000000000 || seconds < 0)
+			break;
+		length = strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
 
 		snprintf(expected + length, sizeof(expected) - length, ".%06uZ", (unsigned int)(ns % 1000000000 / 1000));
 		text_add_utc(&text, ns);
