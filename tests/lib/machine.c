@@ -95,7 +95,7 @@ static void root_furnish(const struct machine *machine)
 {
 	const char *root = machine_path(machine, "");
 
-	shell("cp %s %s/usr/local/bin/act && mkdir -p %s/machine && cp tests/system/*.sh tests/system/*.conf %s/machine",
+	shell("cp %s %s/usr/local/bin/act && mkdir -p %s/machine && cp tests/system/*.sh tests/system/*.py tests/system/*.conf %s/machine",
 	      built("tests/probes/act"), root, root, root);
 	shell("chroot %s /bin/sh /machine/prepare.sh", root);
 	if (machine->prepare)
