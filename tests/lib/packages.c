@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/lib/harness.h"
 #include "tests/lib/packages.h"
@@ -19,6 +20,7 @@ void packages_make(const char *target)
 	snprintf(line, sizeof(line), "env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL flock %s/packages.lock make -s BUILD=%s %s >&2", build,
 	         build, target);
 	cr_assert_eq(system(line), 0, "%s", line); /* it takes longer than a program of a test may */
+	cr_assert_eq(access(built("libportshim.so"), F_OK), 0, "their build has cleaned another one: %s", line);
 }
 
 const char *package(const char *pattern)

@@ -5,6 +5,8 @@
 # by gcc -m32: INIH is inih's archive for that, LIBC the unpacked libc6. dpkg takes it for a usual cross build, whose tools
 # are in a folder made for it, so that the machine needs neither another compiler nor another architecture in its dpkg.
 set -eu
+# A package is built in a tree of its own, whatever the make that called this was told of BUILD and others.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES BUILD DESTDIR
 
 archive=$(realpath "$1")
 to=$(realpath -m "$2")

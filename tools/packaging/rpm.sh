@@ -3,6 +3,8 @@
 #
 # Where rpm is not what the machine's packages are managed with, what the build needs is not looked for in its database.
 set -eu
+# A package is built in a tree of its own, whatever the make that called this was told of BUILD and others.
+unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES BUILD DESTDIR
 
 archive=$(realpath "$1")
 to=$(realpath -m "$2")
