@@ -71,8 +71,8 @@ echo "== clang-tidy"
 with_flags clang-tidy --quiet --warnings-as-errors='*' config/*.c shim/*.c tools/*.c tools/*/*.c -- 2>/dev/null
 
 echo "== shell scripts and man pages"
-shellcheck .ci/run tests/*.sh tests/model/*.sh tests/system/*.sh tests/judges/*.sh tests/judges/*.judge \
-	tools/*.sh tools/packaging/*.sh tools/packaging/forget-preload \
+shellcheck .ci/run tests/*.sh tests/model/*.sh tests/stories/*.sh tests/system/*.sh tests/judges/*.sh tests/judges/*.judge \
+	tools/*.sh tools/packaging/*.sh tools/packaging/docker/*.sh tools/packaging/forget-preload \
 	tools/packaging/debian/*.prerm tools/packaging/debian/*.postrm tools/packaging/debian/tests/smoke \
 	tools/completions/*.bash tests/tools/*.bash
 zsh -n tools/completions/portshim.zsh

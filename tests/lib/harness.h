@@ -40,6 +40,7 @@ struct run {
 	bool bare;             /* without the library; else PORTSHIM_TEST_MODE: by `portshim run --mode=` that, and not with it */
 	const char *library;   /* which, below the build folder; NULL: the usual one */
 	const char *env[8];    /* further NAME=value, NULL behind the last; an item without '=' is unset */
+	bool slow;             /* has ten times the time, as a build or an installation needs it */
 	/* results */
 	int status;            /* as of waitpid */
 	char out[65536], err[65536];

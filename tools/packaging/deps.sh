@@ -12,7 +12,8 @@ tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iprou
 	lua-socket guile-3.0 erlang-base cron nginx-light postgresql busybox-static debootstrap systemd
 	libclang-rt-dev valgrind gdb ltrace libeatmydata1 libfaketime libjemalloc2 libtcmalloc-minimal4 tsocks
 	libproxychains4 torsocks libsocket-wrapper libuid-wrapper libpython3.11-testsuite
-	debhelper dpkg-dev fakeroot lintian rpm rpmlint ansible-core bash-completion zsh fish python3-prometheus-client'
+	debhelper dpkg-dev fakeroot lintian rpm rpmlint ansible-core bash-completion zsh fish python3-prometheus-client
+	podman crun netavark podman-compose'
 # 32-bit programs, and what runs them where the kernel does not. (gcc-multilib would exclude every cross compiler.)
 [ "$(uname -m)" != x86_64 ] ||
 	tests="$tests libc6-dev-i386 lib32gcc-$(gcc -dumpversion 2>/dev/null || echo 12)-dev qemu-user-static"
