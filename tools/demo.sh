@@ -34,4 +34,4 @@ for _ in 1 2 3; do
 		exit 1
 	fi
 done
-echo "Next: portshim run -p 20000-20099 YOUR-PROGRAM, or copy $policy and say which program gets which ports."
+echo "Next: $build/portshim run -p 20000-20099 YOUR-PROGRAM, or copy $policy and say which program gets which ports."
