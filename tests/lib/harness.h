@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define DEADLINE_MS 30000
+#define DEADLINE_MS 120000
 
 /* --- network --- */
 

@@ -20,10 +20,10 @@
 
 const char *built(const char *name)
 {
-	static char buffer[4][512];
+	static char buffer[8][512];
 	static int next;
 	const char *folder = getenv("PORTSHIM_BUILD");
-	char *path = buffer[next++ % 4];
+	char *path = buffer[next++ % 8];
 
 	snprintf(path, sizeof(buffer[0]), "%s/%s", folder ? folder : "build", name);
 	return path;
@@ -57,12 +57,25 @@ static const char *library_of(const struct run *run)
 	return named && !run->library ? named : realpath(built(run->library ? run->library : "libportshim.so"), NULL);
 }
 
+/* The first word that names a probe: the program itself, or what another one is to run. */
+static size_t probe_in(const char *const argv[])
+{
+	const char *folder = built(""); /* one of few buffers: the words may be in the others */
+	size_t length = strlen(folder), i = 0;
+
+	if (strncmp(argv[0], folder, length) == 0)
+		return 0;
+	while (argv[i] && (strncmp(argv[i], folder, length) != 0 || strncmp(argv[i] + length, "tests/probes/", 13) != 0))
+		i++;
+	return i;
+}
+
 /* Becomes the program. PORTSHIM_EMULATOR: the words before it, where it is one of the build folder. */
 static void execute(const char *const argv[], const char *mode)
 {
 	const char *words[STEPS_MAX + 32] = { NULL };
 	char *emulator = getenv("PORTSHIM_EMULATOR"), option[32];
-	size_t n = 0;
+	size_t n = 0, probe = probe_in(argv);
 
 	if (mode) {
 		snprintf(option, sizeof(option), "--mode=%s", mode);
@@ -71,12 +84,15 @@ static void execute(const char *const argv[], const char *mode)
 		words[n++] = option;
 		words[n++] = "--";
 	}
-	emulator = emulator && strncmp(argv[0], built(""), strlen(built(""))) == 0 ? strdup(emulator) : NULL;
-	for (char *word = emulator ? strtok(emulator, " ") : NULL; word && n < 20; word = strtok(NULL, " "))
-		words[n++] = word;
-	for (size_t i = 0; argv[i] && n < STEPS_MAX + 31; i++)
+	for (size_t i = 0; argv[i] && n < STEPS_MAX + 31; i++) {
+		for (char *word = emulator && i == probe ? strtok(strdup(emulator), " ") : NULL; word && n < 20; word = strtok(NULL, " "))
+			words[n++] = word;
 		words[n++] = argv[i];
-	execvp(words[0], (char *const *)words);
+	}
+	if (strchr(words[0], '/')) /* execvp() would have sh(1) read what the kernel does not know */
+		execv(words[0], (char *const *)words);
+	else
+		execvp(words[0], (char *const *)words);
 	fprintf(stderr, "%s: %s\n", words[0], strerror(errno));
 	_exit(127);
 }
