@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "keys.h"
+#include "utf8.h"
 
 /* inih's MAX_SECTION and MAX_NAME, less the NUL: it cuts without a word what is longer. */
 #define LONGEST_NAME 49
@@ -128,7 +129,21 @@ static bool refuse_measuring(struct reader *reader, const char *words, size_t fo
 	return false;
 }
 
-/* Control bytes have no place in a policy; a NUL would hide the rest of its line from inih. */
+static bool refuse_character(struct reader *reader, unsigned char second, size_t column)
+{
+	struct text *text = findings_words(reader->findings);
+
+	text_add(text, "control character U+00");
+	text_add_bytes(text, &"0123456789ABCDEF"[second >> 4], 1);
+	text_add_bytes(text, &"0123456789ABCDEF"[second & 15], 1);
+	text_add(text, " in column ");
+	text_add_number(text, column);
+	text_add(text, "; a policy is plain text: delete it");
+	findings_add(reader->findings, SEVERITY_ERROR, reader->line);
+	return false;
+}
+
+/* Control characters have no place in a policy; a NUL would hide the rest of its line from inih. */
 static bool check_bytes(struct reader *reader, struct span line)
 {
 	for (size_t i = 0; i < line.length; i++) {
@@ -137,6 +152,8 @@ static bool check_bytes(struct reader *reader, struct span line)
 		if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
 			return refuse_measuring(reader, "control byte ", byte, " in column ", i + 1,
 			                        "; a policy is plain text: delete it");
+		if (byte == 0xc2 && i + 1 < line.length && utf8_is_control(line.at + i))
+			return refuse_character(reader, (unsigned char)line.at[i + 1], i + 1);
 	}
 	return true;
 }

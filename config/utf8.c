@@ -1,7 +1,6 @@
 /* utf8.c - telling characters from other bytes, and escaping them. */
 #include "utf8.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 /* By its first byte. */
@@ -44,6 +43,13 @@ size_t utf8_length(const char *words)
 	return length < 2 || second_fits(at[0], at[1]) ? length : 0;
 }
 
+bool utf8_is_control(const char *at)
+{
+	const unsigned char *byte = (const unsigned char *)at;
+
+	return byte[0] < 0x20 || byte[0] == 0x7f || (byte[0] == 0xc2 && byte[1] >= 0x80 && byte[1] < 0xa0);
+}
+
 static size_t piece_number(char piece[UTF8_JSON_MOST], unsigned int number)
 {
 	piece[0] = '\\';
@@ -61,8 +67,8 @@ size_t utf8_json(char piece[UTF8_JSON_MOST], const char *words, size_t *taken)
 	*taken = length ? length : 1;
 	if (length == 0)
 		return piece_number(piece, 0xfffd);
-	if (c < 0x20 || c == 0x7f)
-		return piece_number(piece, c);
+	if (utf8_is_control(words))
+		return piece_number(piece, length == 1 ? c : (unsigned char)words[1]);
 	piece[0] = '\\';
 	memcpy(piece + quoted, words, length);
 	return quoted + length;

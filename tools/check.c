@@ -14,6 +14,7 @@
 #include "tools/policy_file.h"
 #include "tools/portmap.h"
 #include "tools/reserve.h"
+#include "tools/utf8.h"
 
 struct options {
 	const char *file;
@@ -181,7 +182,10 @@ static uint32_t ports_count(const struct policy *policy)
 static void summary_print(const struct checked *checked, FILE *to)
 {
 	const struct policy *policy = &checked->loaded.policy;
-	fprintf(to, "%s: ", checked->loaded.name);
+	char *name = memory_words("%s", checked->loaded.name);
+	utf8_clean(name);
+	fprintf(to, "%s: ", name);
+	free(name);
 	if (checked->valid) {
 		count_print(to, "", policy->rules, "rule");
 		count_print(to, ", ", ports_count(policy), "port");

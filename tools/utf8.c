@@ -24,19 +24,12 @@ size_t utf8_cut(const char *words, size_t columns)
 	return (size_t)(at - words);
 }
 
-/* C0, DEL and C1: a terminal obeys them. */
-static bool is_control(const char *at, size_t length)
-{
-	const unsigned char *byte = (const unsigned char *)at;
-	return length == 1 ? byte[0] < 0x20 || byte[0] == 0x7f : length == 2 && byte[0] == 0xc2 && byte[1] < 0xa0;
-}
-
 void utf8_clean(char *words)
 {
 	char *to = words;
 	while (*words != '\0') {
 		size_t length = utf8_length(words);
-		bool good = length > 0 && !is_control(words, length);
+		bool good = length > 0 && !utf8_is_control(words);
 		size_t step = length ? length : 1;
 		if (!good)
 			*to++ = '?';

@@ -76,11 +76,14 @@ static inline int tcp_socket(uint16_t port, uint16_t to)
 	return fd;
 }
 
-/* No byte that a terminal obeys but the ends of lines. */
+/* No character that a terminal obeys (C0, DEL, C1) but the ends of lines. */
 static inline void expect_no_control(const char *text)
 {
-	for (const char *at = text; *at; at++)
-		cr_assert((unsigned char)*at >= 0x20 || *at == '\n', "byte %02x", (unsigned char)*at);
+	const unsigned char *at = (const unsigned char *)text;
+	for (; *at; at++) {
+		cr_assert(*at >= 0x20 || *at == '\n', "byte %02x", *at);
+		cr_assert_not(at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0, "U+00%02X", at[1]);
+	}
 	cr_expect_not(strchr(text, 0x7f));
 }
 

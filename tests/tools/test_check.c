@@ -107,6 +107,19 @@ Test(check, a_file_that_cannot_be_read_is_an_error)
 	cr_expect(strstr(shown.err, "not a regular file"), "%s", shown.err);
 }
 
+/* A path is whatever its user has made of it. */
+Test(check, a_path_does_not_reach_the_terminal_as_it_is)
+{
+	SHOW("check", file_make("a\033[2J\xc2\x9b" "2J\n\xff", "[rule a]\nports = oops\n"));
+	cr_expect(exited(&shown, 2));
+	cr_expect(strstr(shown.err, "/a?[2J?2J??:2: error: "), "%s", shown.err);
+	expect_no_control(shown.err);
+	EXPECT_HAS("/a?[2J?2J??: 1 error, no warning\n");
+	expect_no_control(shown.out);
+	SHOW("check", file_path("b\033[2J"), "c\033[2J");
+	expect_no_control(shown.err);
+}
+
 static void check_found(const char *variable)
 {
 	static char home[300];

@@ -350,7 +350,8 @@ Test(who, pipes_are_read)
 Test(who, odd_lines_do_no_harm)
 {
 	const char *audit = AUDIT("audit", { .pid = 101, .program = "/bin/\\u001b[2J\\u00e4\\n\\\"x\\\"" },
-	                          { .pid = 102, .rule = "\xff\x1b[31m", .remote = "\\u001b\\u0007" });
+	                          { .pid = 102, .rule = "\xff\x1b[31m", .remote = "\\u001b\\u0007" },
+	                          { .pid = 103, .program = "\xc2\x9b" "2J", .rule = "\\u009b" "2J", .remote = "\\u007f" });
 	shell("printf '%%s' '{\"time\":\"2026-11-25T10:42' >>%s; printf 'hello\\n' >>%s", audit, audit);
 	SHOW("who", "20000", "--audit", audit);
 	cr_expect(exited(&shown, 0));
@@ -358,6 +359,7 @@ Test(who, odd_lines_do_no_harm)
 	EXPECT_HAS("/bin/?[2J\xc3\xa4?\"x\"");
 	cr_expect(strstr(shown.err, "passed over 1 line that is cut short or not of an audit"), "%s", shown.err);
 	SHOW("who", "20000", "--audit", audit, "--json");
+	expect_no_control(shown.out);
 	expect_json("sorted(a['program'] for a in who['answers'])[0] == '/bin/\\x1b[2J\\xe4\\n\"x\"' and who['passed_over'] == 1");
 }
 

@@ -173,6 +173,14 @@ Test(read, control_bytes)
 	expect_error("[rule a\x02]\nports = 1\n", 1, "control byte 2");
 }
 
+/* U+0080 to U+009F: a terminal obeys them like those below 32 (U+009B is ESC and '['). */
+Test(read, control_characters_of_two_bytes)
+{
+	expect_key_error("program = a\xc2\x9b", "control character U+009B in column 12");
+	expect_error("[rule a\xc2\x80]\nports = 1\n", 1, "control character U+0080 in column 8");
+	cr_assert_str_eq(good_policy("[rule a\xc2\xa0]\nports = 1\n").rule[0].name, "a\xc2\xa0");
+}
+
 Test(read, ends_of_lines)
 {
 	struct policy policy = good_policy("\xef\xbb\xbf[rule a]\r\nports = 1\r\n\r\nprogram = x,\r\n y");
