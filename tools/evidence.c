@@ -36,15 +36,16 @@ static bool is_there(const struct evidence *evidence, const struct stat *about)
 	return false;
 }
 
-/* Opens it as the next. 0 or -errno; -EEXIST if it is there already. */
-static int file_add(struct evidence *evidence, const char *path)
+/* Opens it as the next. 0 or -errno; -EEXIST if it is there already. What is not `named` is found in a folder that others may
+ * write to: a regular file, or it is left alone (-EINVAL): a pipe would be waited for, and emptied under who reads it. */
+static int file_add(struct evidence *evidence, const char *path, bool named)
 {
 	struct stat about;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | (named ? 0 : O_NONBLOCK | O_NOFOLLOW));
 	if (fd < 0)
 		return -errno;
 	int error = fstat(fd, &about) < 0 ? -errno : S_ISDIR(about.st_mode) ? -EISDIR :
-	            is_there(evidence, &about) ? -EEXIST : 0;
+	            !named && !S_ISREG(about.st_mode) ? -EINVAL : is_there(evidence, &about) ? -EEXIST : 0;
 	if (error) {
 		close(fd);
 		return error;
@@ -59,7 +60,7 @@ static int file_add(struct evidence *evidence, const char *path)
 
 static int named_add(struct evidence *evidence, const char *path)
 {
-	int error = file_add(evidence, path);
+	int error = file_add(evidence, path, true);
 	if (!error || error == -EEXIST)
 		return EXIT_SUCCESS;
 	char *shown = shown_path(path);
@@ -135,12 +136,21 @@ static struct rotated *rotated_find(const char *path, size_t *n)
 	return found;
 }
 
+static const char *words_for(int error)
+{
+	switch (error) {
+	case -EACCES: return "this user may not read it; ask as its owner or as root";
+	case -ELOOP: return "a symbolic link; if it is to be read, name it with --audit=FILE";
+	case -EINVAL: return "no regular file; name one that has what went there, with --audit=FILE";
+	default: return strerror(-error);
+	}
+}
+
 static void failed_warn(const char *path, int error)
 {
 	char *shown = shown_path(path);
 	if (error && error != -ENOENT && error != -EEXIST)
-		say_warning("the audit file %s cannot be read, and is left out: %s%s", shown, strerror(-error),
-		            error == -EACCES ? "; ask as its owner or as root" : "");
+		say_warning("the audit file %s cannot be read, and is left out: %s", shown, words_for(error));
 	free(shown);
 }
 
@@ -167,8 +177,8 @@ static void policys_add(struct evidence *evidence, const char *path)
 	struct rotated *rotated = rotated_find(path, &n);
 	for (size_t i = 0; i < n; i++)
 		if (!rotated[i].packed)
-			failed_warn(rotated[i].path, file_add(evidence, rotated[i].path));
-	failed_warn(path, file_add(evidence, path));
+			failed_warn(rotated[i].path, file_add(evidence, rotated[i].path, false));
+	failed_warn(path, file_add(evidence, path, false));
 	packed_warn(rotated, n);
 	for (size_t i = 0; i < n; i++)
 		free(rotated[i].path);

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -320,6 +321,28 @@ Test(who, what_a_rotation_left_is_read_too)
 	file_make("audit.3.gz", "");
 	show_by_policy("--json");
 	cr_expect(strstr(shown.err, "audit.3.gz is compressed, and left out"), "%s", shown.err);
+}
+
+/* Who may write to the audit's folder may put anything there: nobody waits for a pipe, none is emptied, no link is followed. */
+Test(who, what_is_no_file_is_left_alone)
+{
+	char byte;
+	AUDIT("elsewhere", { .pid = 104 });
+	AUDIT("audit.2", { .pid = 101 });
+	cr_assert_eq(mkfifo(file_path("audit.1"), 0600), 0);
+	cr_assert_eq(symlink(file_path("elsewhere"), file_path("audit.3")), 0);
+	show_by_policy("--json");
+	cr_expect(exited(&shown, 0), "%x", shown.status);
+	expect_json("[a['pid'] for a in who['answers']] == [101]");
+	cr_assert_eq(mkfifo(file_path("audit"), 0600), 0);
+	int pipe = open(file_path("audit"), O_RDWR | O_CLOEXEC);
+	cr_assert(pipe >= 0 && write(pipe, "x", 1) == 1);
+	show_by_policy("--json");
+	cr_expect(exited(&shown, 0), "%x", shown.status);
+	cr_expect(strstr(shown.err, "/audit cannot be read, and is left out: no regular file"), "%s", shown.err);
+	cr_expect(strstr(shown.err, "audit.3 cannot be read, and is left out: a symbolic link"), "%s", shown.err);
+	cr_expect(read(pipe, &byte, 1) == 1 && byte == 'x');
+	close(pipe);
 }
 
 Test(who, an_audit_that_is_not_there_yet_is_none)
