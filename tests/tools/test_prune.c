@@ -175,3 +175,33 @@ Test(prune, says_what_it_cannot_remove)
 	prune(&run, (const char *const[]){ built("portshim"), "status", "--prune", "--json", NULL });
 	cr_expect(exited(&run, 2) && strstr(run.err, "--prune goes with no other option"), "%s", run.err);
 }
+
+/* --- when the package goes for good ------------------------------------------------------------------------- */
+
+static void purge(void)
+{
+	static struct run run;
+	const char *argv[] = { "/bin/sh", "tools/packaging/debian/libportshim.postrm", "purge", NULL };
+
+	run = (struct run){ .bare = true };
+	run_program(&run, argv);
+	cr_expect(exited(&run, 0), "%x", run.status);
+	cr_expect_str_empty(run.err, "%s", run.err);
+}
+
+/* Whatever users have put there meanwhile: the package goes. */
+Test(prune, a_purge_is_in_nobodys_power)
+{
+	net_own();
+	table_file("portshim-0-1.v2", false);
+	table_file("portshim-1000-abc.v1", false);
+	table_file("portshim-notes", false);
+	cr_assert_eq(mkdir("/dev/shm/portshim-0-2.v2", 0700), 0);
+	cr_assert_eq(symlink("/etc/passwd", "/dev/shm/portshim-0-3.v2"), 0);
+	purge();
+	cr_expect_not(is_there("portshim-0-1.v2"));
+	cr_expect_not(is_there("portshim-1000-abc.v1"));
+	cr_expect(is_there("portshim-notes"));
+	cr_expect(is_there("portshim-0-2.v2"));
+	cr_expect(is_there("portshim-0-3.v2"));
+}
