@@ -78,12 +78,28 @@ static int tell_open(struct hearers *hearers, int fd, const char *path, uint32_t
 	return error;
 }
 
-/* `follow`: the path is a link of the kernel's. */
+/* The regular file that is there. What else its folders' owner may have put there meanwhile is not opened: a device would notice.
+ * `follow`: the path is a link of the kernel's. */
+static int open_regular(const char *file, bool follow)
+{
+	char again[40];
+	struct stat about;
+	int there = open(file, O_PATH | O_CLOEXEC | (follow ? 0 : O_NOFOLLOW));
+	int fd = there < 0 || fstat(there, &about) < 0 ? -errno : S_ISLNK(about.st_mode) ? -ELOOP :
+	         S_ISREG(about.st_mode) ? 0 : -EPERM;
+	snprintf(again, sizeof(again), "/proc/self/fd/%d", there);
+	if (fd == 0 && (fd = open(again, O_RDWR | O_CLOEXEC | O_NONBLOCK)) < 0)
+		fd = -errno;
+	if (there >= 0)
+		close(there);
+	return fd;
+}
+
 static int tell(struct hearers *hearers, const char *file, const char *path, uint32_t owner, bool follow)
 {
-	int fd = open(file, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW));
+	int fd = open_regular(file, follow);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	int error = tell_open(hearers, fd, path, owner);
 	close(fd);
 	return error;
@@ -259,6 +275,21 @@ static uint64_t namespace_of(uint32_t pid, const char *kind)
 	return stat(path, &about) == 0 ? about.st_ino : 0;
 }
 
+/* What this user's number (`map` "uid_map"), or this group's, is called in the user namespace of the process; NOBODY: nothing. */
+static uint32_t called_there(uint32_t pid, const char *map, uint32_t number)
+{
+	char path[40];
+	uint32_t inside, outside, n, found = NOBODY;
+	snprintf(path, sizeof(path), "/proc/%" PRIu32 "/%s", pid, map);
+	FILE *lines = fopen(path, "re");
+	while (lines && fscanf(lines, "%" SCNu32 " %" SCNu32 " %" SCNu32, &inside, &outside, &n) == 3) // NOLINT(cert-err34-c): the kernel's own words
+		if (number >= outside && number - outside < n)
+			found = inside + (number - outside);
+	if (lines)
+		fclose(lines);
+	return found;
+}
+
 static struct place place_of(uint32_t pid)
 {
 	static struct status status;
@@ -273,6 +304,7 @@ static struct place place_of(uint32_t pid)
 		.group = status_id(&status, "Gid", STATUS_EFFECTIVE),
 		.network = namespace_of(pid, "net"),
 		.files = namespace_of(pid, "mnt"),
+		.users = namespace_of(pid, "user"),
 		.device = root.st_dev,
 		.root = root.st_ino,
 		.processes = 1,
@@ -282,7 +314,7 @@ static struct place place_of(uint32_t pid)
 static bool is_same_place(const struct place *one, const struct place *other)
 {
 	return one->user == other->user && one->network == other->network && one->files == other->files &&
-	       one->device == other->device && one->root == other->root;
+	       one->users == other->users && one->device == other->device && one->root == other->root;
 }
 
 static void note_place(struct hearers *hearers, uint32_t pid)
@@ -346,17 +378,26 @@ static int open_of(uint32_t pid, const char *what, int flags)
 	return open(path, flags | O_CLOEXEC);
 }
 
-/* Into its network and its root directory, as its user. */
+static bool become(uint32_t user, uint32_t group)
+{
+	return user != NOBODY && group != NOBODY && setresgid(group, group, group) == 0 && setresuid(user, user, user) == 0;
+}
+
+/* Into its network and its root directory, as its user, who has another number in another user namespace. */
 static bool enter(const struct place *place, const struct place *here)
 {
 	bool same_root = place->files == here->files && place->device == here->device && place->root == here->root;
+	bool same_users = place->users == here->users;
 	int network = open_of(place->pid, "ns/net", O_RDONLY), root = open_of(place->pid, "root", O_PATH | O_DIRECTORY);
+	int users = open_of(place->pid, "ns/user", O_RDONLY);
+	uint32_t user = same_users ? place->user : called_there(place->pid, "uid_map", place->user);
+	uint32_t group = same_users ? place->group : called_there(place->pid, "gid_map", place->group);
 	if ((place->network != here->network && setns(network, CLONE_NEWNET) < 0) ||
 	    (!same_root && (fchdir(root) < 0 || chroot(".") < 0)))
 		return false;
-	return place->user == here->user ||
-	       (setgroups(0, NULL) == 0 && setresgid(place->group, place->group, place->group) == 0 &&
-	        setresuid(place->user, place->user, place->user) == 0);
+	if (same_users && place->user == here->user)
+		return true;
+	return (setgroups(0, NULL) == 0 || geteuid() != 0) && (same_users || setns(users, CLONE_NEWUSER) == 0) && become(user, group);
 }
 
 static _Noreturn void announce_there(const struct place *place, int to)

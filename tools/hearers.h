@@ -23,7 +23,7 @@ struct told {
 /* Where processes are that have the library and no table. */
 struct place {
 	uint32_t pid, user, group; /* of one of them */
-	uint64_t network, files;   /* its namespaces */
+	uint64_t network, files, users; /* its namespaces */
 	uint64_t device, root;     /* its root directory */
 	unsigned int processes;
 };

@@ -1,8 +1,10 @@
 /* test_reload.c - `portshim reload`: which tables and processes it tells, and what it refuses. (What the processes make of it is in
  * tests/shim/test_reload.c.) */
 #define _GNU_SOURCE
-#include <stdio.h>
+#include <errno.h>
 #include <sched.h>
+#include <stdio.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 #include "tests/tools/show.h"
@@ -205,6 +207,63 @@ Test(reload, a_table_is_made_where_it_is_needed)
 	shell("ls /dev/shm/portshim-1000-* 2>/dev/null && exit 1; ls -l /proc/%d/root/dev/shm/portshim-1000-* | grep -q '^-rw------- '", run.pid);
 	run_go_on(&run);
 	run_end(&run);
+}
+
+/* In a user namespace of its own it has another number for its user there, and that number is in the table's name: a container that
+ * no root has started. */
+Test(reload, a_user_namespace)
+{
+	struct run run = { .policy = "[rule other]\nprogram = other\nports = 1\n" };
+	char line[512];
+	const char *argv[] = { "setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups", "unshare", "-r", "-m", "sh", "-c", line,
+	                       NULL };
+
+	net_own_for_all_users();
+	snprintf(line, sizeof(line), "mount -t tmpfs -o mode=1777 none /dev/shm && exec %s 'socket 0 udp4' 'sendto 0 127.0.0.1 9' 'pause'",
+	         realpath(built("tests/probes/act"), NULL));
+	run_start(&run, argv);
+	run_until_paused(&run);
+	RELOAD("--json", "-c", file_make("policy", POLICY));
+	EXPECT_DONE();
+	expect_json("told['waiting'] == 1 and told['untold'] == 0 and len(told['tables']) == 2");
+	shell("ls -ln /proc/%d/root/dev/shm | grep -q '^-rw-------.* 1000  *1000 .*portshim-0-'", run.pid);
+	run_go_on(&run);
+	run_end(&run);
+}
+
+/* There the folder of the tables is that of all, in which its table cannot be: another has the name. */
+Test(reload, a_user_namespace_that_has_no_table)
+{
+	struct run run = { .policy = "[rule other]\nprogram = other\nports = 1\n" };
+	const char *argv[] = { "setpriv", "--reuid", "1000", "--regid", "1000", "--clear-groups", "unshare", "-r",
+	                       realpath(built("tests/probes/act"), NULL), "socket 0 udp4", "sendto 0 127.0.0.1 9", "pause", NULL };
+
+	net_own_for_all_users();
+	run_start(&run, argv);
+	run_until_paused(&run);
+	RELOAD("--json", "-c", file_make("policy", POLICY));
+	cr_expect(exited(&shown, 1), "%x", shown.status);
+	expect_json("told['waiting'] == 0 and told['untold'] == 1");
+	run_go_on(&run);
+	run_end(&run);
+}
+
+/* A pipe, and by a folder that is another's meanwhile a device, would notice. */
+Test(reload, what_is_no_file_is_not_opened)
+{
+	char event[256];
+	int seen = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	cr_assert_eq(mkfifo(SHM "1000-7.v2", 0600), 0);
+	cr_assert_eq(chown(SHM "1000-7.v2", 1000, 1000), 0);
+	cr_assert(inotify_add_watch(seen, SHM "1000-7.v2", IN_OPEN) >= 0);
+	RELOAD("-c", file_make("policy", POLICY));
+	EXPECT_DONE();
+	RELOAD("-c", file_path("policy"), "-t", SHM "1000-7.v2");
+	cr_expect(exited(&shown, 1));
+	cr_expect(strstr(shown.err, "cannot be told: not a file of this user's"), "%s", shown.err);
+	cr_expect(read(seen, event, sizeof(event)) < 0 && errno == EAGAIN);
+	close(seen);
 }
 
 /* What is switched off, or has its ports from a variable, does not wait for anything. */
