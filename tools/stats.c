@@ -108,14 +108,19 @@ struct tables_counted {
 };
 
 struct look {
-	const struct table *table;
+	const struct table_file *file;
 	const char *rule;
+	const struct table *table; /* NULL: there is none, or `error` */
+	int error;
 	struct snapshot *snapshot;
 };
 
 static void look(void *context)
 {
 	struct look *about = context;
+	about->table = table_file_look(about->file, &about->error);
+	if (!about->table)
+		return;
 	snapshot_take(about->snapshot, about->table, about->rule);
 	snapshot_unite(about->snapshot, about->table);
 }
@@ -130,19 +135,18 @@ static void keep(struct tables_counted *counted, const struct table_file *file, 
 
 static int one_count(struct tables_counted *counted, const struct options *options, struct table_file *file)
 {
-	int error, code = table_file_find(file, options->table, options->config);
+	int code = table_file_find(file, options->table, options->config);
 	if (code != EXIT_SUCCESS)
 		return code;
-	const struct table *table = table_file_look(file, &error);
-	if (error)
-		return table_file_failed(file, error);
-	if (!table)
-		return EXIT_SUCCESS;
-	struct look about = { table, options->rule, memory_zeroed(1, sizeof(struct snapshot)) };
+	struct look about = { .file = file, .rule = options->rule, .snapshot = memory_zeroed(1, sizeof(struct snapshot)) };
 	look(&about);
+	if (!about.table) {
+		free(about.snapshot);
+		return about.error ? table_file_failed(file, about.error) : EXIT_SUCCESS;
+	}
 	table_file_warn(file, about.snapshot->error);
 	keep(counted, file, about.snapshot);
-	table_file_leave(table);
+	table_file_leave(about.table);
 	return EXIT_SUCCESS;
 }
 
@@ -152,14 +156,10 @@ static void all_count(struct tables_counted *counted, const struct options *opti
 	struct tables tables;
 	tables_find(&tables);
 	for (size_t i = 0; i < tables.n; i++) {
-		int error;
 		if (table_file_choose(file, tables.path[i], NULL) != EXIT_SUCCESS)
 			continue;
-		struct look about = { table_file_look(file, &error), options->rule, NULL };
-		if (!about.table)
-			continue;
-		about.snapshot = memory_zeroed(1, sizeof(struct snapshot));
-		if (table_file_guarded(look, &about))
+		struct look about = { .file = file, .rule = options->rule, .snapshot = memory_zeroed(1, sizeof(struct snapshot)) };
+		if (table_file_guarded(look, &about) && about.table)
 			keep(counted, file, about.snapshot);
 		else
 			free(about.snapshot);

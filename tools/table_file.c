@@ -106,9 +106,12 @@ int table_file_choose(struct table_file *file, const char *table, const struct p
 	                                                                 : path_auto(file, geteuid()));
 }
 
+#define CUT_WORDS "its file was made shorter, or there was no memory for it, while it was looked at; try again"
+
 static const char *words_for(int error)
 {
 	switch (error) {
+	case TABLE_FILE_CUT: return CUT_WORDS;
 	case -EACCES: return "this user may not read it; look as the user whose programs use it, or as root";
 	case -EPERM: return "not a regular file, or all may write to it, so nothing in it can be believed; "
 	                    "take that right away, or name another file";
@@ -119,9 +122,33 @@ static const char *words_for(int error)
 	}
 }
 
+/* --- a file that becomes shorter while it is looked at ---------------------------------------------------------- */
+
+static char cut_words[PATH_MAX + 200];
+
+static void cut(int number)
+{
+	(void)number;
+	ssize_t written = write(STDERR_FILENO, cut_words, strlen(cut_words));
+	(void)written;
+	_exit(EXIT_FAILURE);
+}
+
+/* Rather than by SIGBUS the command ends with a word, unless somebody is prepared (table_file_guarded()). */
+static void prepare_for_cut(const struct table_file *file)
+{
+	struct sigaction action;
+	snprintf(cut_words, sizeof(cut_words), "portshim: the table %s cannot be shown: " CUT_WORDS "\n", file->shown);
+	if (sigaction(SIGBUS, NULL, &action) < 0 || action.sa_handler != SIG_DFL)
+		return;
+	action = (struct sigaction){ .sa_handler = cut };
+	sigaction(SIGBUS, &action, NULL);
+}
+
 const struct table *table_file_look(const struct table_file *file, int *error)
 {
 	*error = 0;
+	prepare_for_cut(file);
 	const struct table *table = file->path[0] || file->named ? table_look(file->path, error) : NULL;
 	if (*error == -ENOENT && !file->named)
 		*error = 0;

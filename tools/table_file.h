@@ -2,6 +2,7 @@
 #ifndef PORTSHIM_TOOLS_TABLE_FILE_H
 #define PORTSHIM_TOOLS_TABLE_FILE_H
 
+#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 
@@ -28,13 +29,16 @@ int table_file_choose(struct table_file *file, const char *table, const struct p
 /* Maps it; NULL where there is none yet, or with -errno in *error where it cannot be shown. */
 const struct table *table_file_look(const struct table_file *file, int *error);
 
+#define TABLE_FILE_CUT (-EIO) /* table_file_guarded() was false */
+
 /* Says why it cannot be shown. Returns the code to exit with. */
 int table_file_failed(const struct table_file *file, int error);
 
 void table_file_leave(const struct table *table);
 
-/* Does `what` with a table of another user, who may make its file shorter meanwhile (SIGBUS). False if so it was: what had been
- * begun is left as it was then. Not in two threads at once. */
+/* Maps a table in `what`, which can be of another user, who may make its file shorter meanwhile (SIGBUS), and does with it what is to
+ * be done. False if so it was: what had been begun is left as it was then. Not in two threads at once. Elsewhere the command
+ * ends then, with a word. */
 bool table_file_guarded(void (*what)(void *context), void *context);
 
 /* Says on standard error that the table was not held against the kernel's list of sockets, where `error` of a snapshot

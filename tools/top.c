@@ -110,6 +110,7 @@ struct top {
 	struct table_file file;
 	struct snapshot snapshot;
 	bool has_table;                       /* `snapshot` is of one */
+	int error;                            /* why there is none */
 	struct counted counted[TABLE_RULES];  /* in the snapshot before; id 0: not there */
 	bool has_counted;
 	uint64_t ns;                          /* between the two */
@@ -126,21 +127,27 @@ static void counters_keep(struct top *top)
 	top->has_counted = top->has_table;
 }
 
+static void take(void *context)
+{
+	struct top *top = context;
+	const struct table *table = table_file_look(&top->file, &top->error);
+	top->has_table = table != NULL;
+	if (table)
+		snapshot_take(&top->snapshot, table, NULL);
+	table_file_leave(table);
+}
+
 /* A new snapshot; the table's file may have come, or be another, since the last one. 0 or -errno. */
 static int look(struct top *top)
 {
 	uint64_t before = top->snapshot.now;
-	int error;
 	counters_keep(top);
 	snapshot_free(&top->snapshot);
-	const struct table *table = table_file_look(&top->file, &error);
-	top->has_table = table != NULL;
-	if (!table)
-		return error;
-	snapshot_take(&top->snapshot, table, NULL);
-	table_file_leave(table);
-	top->ns = top->snapshot.now - before;
-	return 0;
+	if (!table_file_guarded(take, top))
+		return TABLE_FILE_CUT;
+	if (top->has_table)
+		top->ns = top->snapshot.now - before;
+	return top->error;
 }
 
 static void picture_print(const struct top *top, struct screen_size size, bool colour, FILE *to)

@@ -69,6 +69,7 @@ struct part {
 	struct snapshot *snapshot;
 	const struct table *table; /* NULL: what the kernel says alone */
 	uint16_t lo, hi;
+	const struct table_file *file; /* of others_look() */
 };
 
 static void part_look(void *context)
@@ -79,6 +80,16 @@ static void part_look(void *context)
 		snapshot_take(part->snapshot, part->table, NULL);
 	snapshot_ports(part->snapshot, part->lo, part->hi);
 	snapshot_who(part->snapshot, part->table);
+}
+
+/* Of a table that is of another network namespace, or cannot be looked into, nothing. */
+static void others_look(void *context)
+{
+	struct part *part = context;
+	int error;
+	part->table = table_file_look(part->file, &error);
+	if (part->table && snapshot_is_here(part->table))
+		part_look(part);
 }
 
 static void part_join(const struct part *part)
@@ -98,11 +109,12 @@ static void others_join(struct part *part, const struct table_file *own)
 	struct tables tables;
 	tables_find(&tables);
 	for (size_t i = 0; i < tables.n; i++) {
-		int error;
 		if (strcmp(tables.path[i], own->path) == 0 || table_file_choose(&file, tables.path[i], NULL) != EXIT_SUCCESS)
 			continue;
-		part->table = table_file_look(&file, &error);
-		if (part->table && snapshot_is_here(part->table) && table_file_guarded(part_look, part))
+		memset(part->snapshot, 0, sizeof(*part->snapshot));
+		part->table = NULL;
+		part->file = &file;
+		if (table_file_guarded(others_look, part))
 			part_join(part);
 		table_file_leave(part->table);
 	}

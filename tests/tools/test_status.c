@@ -166,6 +166,34 @@ Test(status, a_table_that_cannot_be_shown_is_1)
 	EXPECT_SAID(1, "esc?[2Jape");
 }
 
+/* What is not there yet of a table (reload makes its header alone) takes memory when it is looked at: where that is used up comes
+ * SIGBUS, as from a file that its user makes shorter. */
+Test(status, a_table_that_there_is_no_memory_for)
+{
+	static const char words[] = "cannot be shown: its file was made shorter, or there was no memory for it, while it was looked at; try "
+	                            "again\n";
+	char policy[256], *table = strdup(file_path("small/table"));
+	shell("mkdir %s && mount -t tmpfs -o size=8k none %s", file_path("small"), file_path("small"));
+	table_in_file(table);
+	shell("! head -c 9000 /dev/zero 2>/dev/null >%s", file_path("small/full"));
+	snprintf(policy, sizeof(policy), "[portshim]\ntable = %s\n[rule a]\nports = 20000\n", table);
+	file_make("policy", policy);
+	SHOW("status", "-t", table);
+	EXPECT_SAID(1, words);
+	SHOW("stats", "-t", table);
+	EXPECT_SAID(1, words);
+	SHOW("top", "-n", "1", "-t", table);
+	EXPECT_SAID(1, words);
+	SHOW("who", "20000", "-t", table);
+	EXPECT_SAID(1, words);
+	SHOW("explain", "-c", file_path("policy"), "tcp", "127.0.0.1:1", "cat");
+	cr_expect(exited(&shown, 1) && strstr(shown.err, words), "%x\n%s", shown.status, shown.err);
+	SHOW("check", file_path("policy"));
+	cr_expect(exited(&shown, 1) && strstr(shown.err, words), "%x\n%s", shown.status, shown.err);
+	shell("umount -l %s", file_path("small"));
+	free(table);
+}
+
 Test(status, the_table_of_another_network_is_shown_unchecked)
 {
 	struct table *table = table_in_file(file_path("table"));
