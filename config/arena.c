@@ -93,6 +93,12 @@ void arena_seal(struct arena *arena)
 	}
 }
 
+void arena_retire(const struct arena *arena)
+{
+	for (struct arena_chunk *chunk = arena->chunks; chunk; chunk = chunk->older)
+		mprotect(chunk, chunk->size, PROT_READ | PROT_WRITE);
+}
+
 void arena_free(struct arena *arena)
 {
 	struct arena_chunk *chunk = arena->chunks;

@@ -25,6 +25,10 @@ unsigned int arena_failures(void);
 /* Makes all that was handed out read-only, for good. */
 void arena_seal(struct arena *arena);
 
+/* What was sealed, and stays only for whoever still reads it, becomes memory like its neighbours: the kernel joins them, and so they
+ * do not add to the number of mappings that a process may have (vm.max_map_count). */
+void arena_retire(const struct arena *arena);
+
 void arena_free(struct arena *arena);
 
 #endif

@@ -230,6 +230,13 @@ static const struct session *make(void)
 	return published;
 }
 
+/* Another has taken its place; others may still look at it, for as long as their calls take, so it stays. */
+static void retire(const struct session *old)
+{
+	arena_retire(&old->policy.arena);
+	arena_retire(&old->view.arena);
+}
+
 /* `old` again, in the kernel's present range. A policy that is broken in this range leaves the old one in force. */
 static const struct session *remake(const struct session *old)
 {
@@ -243,8 +250,10 @@ static const struct session *remake(const struct session *old)
 	making->session.text_length = old->text_length;
 	making->session.ports = old->ports;
 	if ((making->session.text || making->session.ports) && compile(&making->session, &making->findings) &&
-	    atomic_compare_exchange_strong(&current, &published, &making->session))
+	    atomic_compare_exchange_strong(&current, &published, &making->session)) {
+		retire(old);
 		return &making->session;
+	}
 	drop(&making->session);
 	return published;
 }
@@ -343,11 +352,14 @@ static void say_refused(struct findings *findings)
 /* False if another came first. */
 static bool take_up(const struct session *old, struct making *making, uint64_t generation, uint64_t before)
 {
+	const struct session *published = old;
+
 	hear_of_table(&making->findings, old, &making->session);
-	if (!atomic_compare_exchange_strong(&current, &old, &making->session)) {
+	if (!atomic_compare_exchange_strong(&current, &published, &making->session)) {
 		drop(&making->session);
 		return false;
 	}
+	retire(old);
 	act_upon(generation, before);
 	say(&making->session, &making->findings);
 	return true;

@@ -101,6 +101,9 @@ Test(arena, sealed_memory_cannot_be_written)
 	cr_assert_eq(read(zero, kept, 1), -1);
 	cr_assert_eq(errno, EFAULT);
 	cr_assert_str_eq(kept, "kep");
+	arena_retire(&arena);
+	cr_assert_eq(read(zero, kept + 2, 1), 1);
+	cr_assert_str_eq(kept, "ke");
 	close(zero);
 	arena_free(&arena);
 }
