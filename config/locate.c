@@ -19,14 +19,21 @@
 #define LARGEST ((size_t)16 << 20)
 #define FIRST_ROOM ((size_t)8192)
 
+/* Where paths begin. */
+struct beginning {
+	const char *root, *folder; /* before absolute ones, and relative ones */
+};
+
 /* directory/rest/OWN_POLICY, if that file is there. Relative directories do not count (XDG base directories). */
-static bool try_own(struct location *location, const char *directory, const char *rest)
+static bool try_own(struct location *location, const struct beginning *from, const char *directory, const char *rest)
 {
 	struct text path = TEXT_OVER(location->path);
 
 	if (!directory || *directory != '/' ||
-	    strlen(directory) + strlen(rest) + sizeof("/" OWN_POLICY) > sizeof(location->path))
+	    strlen(from->root) + strlen(directory) + strlen(rest) + sizeof("/" OWN_POLICY) > sizeof(location->path))
 		return false;
+	text_clear(&path);
+	text_add(&path, from->root);
 	text_add(&path, directory);
 	text_add(&path, rest);
 	text_add(&path, "/" OWN_POLICY);
@@ -34,17 +41,20 @@ static bool try_own(struct location *location, const char *directory, const char
 }
 
 /* A path that is too long becomes "", which no file has: rather an error than another file. */
-static void take_path(struct location *location, const char *path)
+static void take_path(struct location *location, const struct beginning *from, const char *path)
 {
+	const char *begin = !*path ? "" : *path == '/' ? from->root : from->folder;
 	struct text words = TEXT_OVER(location->path);
 
 	text_clear(&words);
-	if (strlen(path) < sizeof(location->path))
+	if (strlen(begin) + strlen(path) < sizeof(location->path)) {
+		text_add(&words, begin);
 		text_add(&words, path);
+	}
 	location->found = FOUND_FILE;
 }
 
-static bool try_variables(struct location *location, variable_lookup *lookup)
+static bool try_variables(struct location *location, const struct beginning *from, variable_lookup *lookup)
 {
 	const char *value = lookup("PORTSHIM_PORTS"), *directory;
 
@@ -55,27 +65,34 @@ static bool try_variables(struct location *location, variable_lookup *lookup)
 	}
 	value = lookup("PORTSHIM_CONF");
 	if (value) {
-		take_path(location, value);
+		take_path(location, from, value);
 		return true;
 	}
 	location->found = FOUND_FILE;
 	directory = lookup("XDG_CONFIG_HOME");
 	if (directory && *directory)
-		return try_own(location, directory, "");
-	return try_own(location, lookup("HOME"), "/.config");
+		return try_own(location, from, directory, "");
+	return try_own(location, from, lookup("HOME"), "/.config");
+}
+
+void locate_policy_from(struct location *location, variable_lookup *lookup, const char *root, const char *folder)
+{
+	const struct beginning from = { root, folder };
+
+	location->ports = NULL;
+	location->path[0] = '\0';
+	if (lookup && try_variables(location, &from, lookup))
+		return;
+	take_path(location, &from, SYSTEM_POLICY);
+	if (access(location->path, F_OK) != 0) {
+		location->found = FOUND_NOTHING;
+		location->path[0] = '\0';
+	}
 }
 
 void locate_policy(struct location *location, variable_lookup *lookup)
 {
-	location->ports = NULL;
-	location->path[0] = '\0';
-	if (lookup && try_variables(location, lookup))
-		return;
-	take_path(location, SYSTEM_POLICY);
-	if (access(SYSTEM_POLICY, F_OK) != 0) {
-		location->found = FOUND_NOTHING;
-		location->path[0] = '\0';
-	}
+	locate_policy_from(location, lookup, "", "");
 }
 
 /* --- reading ----------------------------------------------------------------------------------- */

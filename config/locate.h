@@ -25,6 +25,10 @@ struct location {
 /* Decides which; asks the file system only for the two usual places. `lookup` may be NULL: secure. */
 void locate_policy(struct location *location, variable_lookup *lookup);
 
+/* The same for a process whose root directory is `root` ("" or without a '/' behind it), and whose working directory is `folder` ("" or
+ * with one). */
+void locate_policy_from(struct location *location, variable_lookup *lookup, const char *root, const char *folder);
+
 /* Reads a whole file of at most 16 MiB into `arena`, with a NUL behind it. NULL on error, with -errno in *error
  * (-EFBIG if larger, -EISDIR, -ENOMEM, what open(2) and read(2) say). Works on /proc. Opens with O_CLOEXEC and closes. */
 char *locate_read(struct arena *arena, const char *path, size_t *length, int *error);

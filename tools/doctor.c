@@ -15,6 +15,7 @@
 #include "tools/patient.h"
 #include "tools/policy_file.h"
 #include "tools/supervise/supervise.h"
+#include "tools/utf8.h"
 
 struct options {
 	const char *config;
@@ -92,6 +93,7 @@ static struct check *check_new(struct findings *findings, const char *name, bool
 #define note(findings, name, good, ...) do {                                            \
 	struct check *check_ = check_new(findings, name, good);                         \
 	snprintf(check_->words, sizeof(check_->words), __VA_ARGS__);                    \
+	utf8_clean(check_->words);                                                      \
 } while (0)
 
 static bool all_good(const struct findings *findings)
@@ -221,7 +223,7 @@ static void examine_rules(struct findings *findings, const struct patient *patie
 /* The policy that the library would find there. False if there is none. */
 static bool find_policy(struct findings *findings, const struct patient *patient, struct location *location)
 {
-	locate_policy(location, patient->facts.secure ? NULL : patient_variable);
+	patient_policy(patient, location);
 	if (location->found != FOUND_NOTHING)
 		return true;
 	note(findings, "policy", false, "none: its environment has neither PORTSHIM_CONF nor PORTSHIM_PORTS, and there is "

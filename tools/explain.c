@@ -253,7 +253,7 @@ static bool policy_load(struct policy_file *loaded, const struct options *option
 		return false;
 	}
 	if (!config && !ports) {
-		locate_policy(&location, subject->patient.facts.secure ? NULL : patient_variable);
+		patient_policy(&subject->patient, &location);
 		config = location.found == FOUND_FILE ? location.path : NULL;
 		ports = location.found == FOUND_PORTS ? location.ports : NULL;
 	}

@@ -142,12 +142,14 @@ static void title_print(const struct explanation *explanation, const struct told
 /* "rule web (FILE:12): words" */
 static void rule_print(const struct rule *rule, const struct told *told, const char *words)
 {
-	char *name = memory_words("%s", rule->name);
+	char *name = memory_words("%s", rule->name), *policy = memory_words("%s", told->policy);
 	utf8_clean(name);
+	utf8_clean(policy);
 	if (rule->line)
-		printf("rule %s (%s:%d): %s\n", name, told->policy, rule->line, words);
+		printf("rule %s (%s:%d): %s\n", name, policy, rule->line, words);
 	else
 		printf("rule %s: %s\n", name, words);
+	free(policy);
 	free(name);
 }
 

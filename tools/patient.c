@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/sockets.h"
@@ -17,9 +18,30 @@
 
 static const struct facts *current;
 
-const char *patient_variable(const char *name)
+static const char *variable(const char *name)
 {
 	return current ? facts_variable_in(current, name) : NULL;
+}
+
+/* Whether the path leads there from here as well, or nowhere from both: then that is how it is called. */
+static bool is_same_file(const char *there, const char *here)
+{
+	struct stat one, other;
+	bool is_there = stat(there, &one) == 0, is_here = stat(here, &other) == 0;
+	return is_there == is_here && (!is_there || (one.st_dev == other.st_dev && one.st_ino == other.st_ino));
+}
+
+void patient_policy(const struct patient *patient, struct location *location)
+{
+	char root[40] = "", folder[40] = "";
+	if (patient->pid) {
+		snprintf(root, sizeof(root), "/proc/%u/root", patient->pid);
+		snprintf(folder, sizeof(folder), "/proc/%u/cwd/", patient->pid);
+	}
+	locate_policy_from(location, patient->facts.secure ? NULL : variable, root, folder);
+	const char *path = location->path + strlen(root);
+	if (location->found == FOUND_FILE && strncmp(location->path, root, strlen(root)) == 0 && is_same_file(location->path, path))
+		memmove(location->path, path, strlen(path) + 1);
 }
 
 /* Whether the process has the library mapped. */

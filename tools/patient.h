@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "config/facts.h"
+#include "config/locate.h"
 #include "tools/reach.h"
 
 struct patient {
@@ -25,8 +26,9 @@ int patient_of_process(struct patient *patient, uint32_t pid);
 /* A command with its arguments, NULL behind the last, as this process would start it. False if memory is out. */
 bool patient_of_command(struct patient *patient, char *const argv[]);
 
-/* A variable of the patient's environment, of the one that was filled last (for locate_policy()). */
-const char *patient_variable(const char *name);
+/* The policy that it finds, of the patient that was filled last: in the file system that it sees, by a path that leads there from
+ * here. */
+void patient_policy(const struct patient *patient, struct location *location);
 
 void patient_free(struct patient *patient);
 

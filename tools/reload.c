@@ -140,7 +140,9 @@ static const char *plural(unsigned int n)
 static void print_words(const struct hearers *hearers, const struct policy_file *loaded)
 {
 	char shown[PATH_MAX];
-	printf("policy %s: in order, %" PRIu32 " rule%s\n", loaded->name, loaded->policy.rules,
+	snprintf(shown, sizeof(shown), "%s", loaded->name);
+	utf8_clean(shown);
+	printf("policy %s: in order, %" PRIu32 " rule%s\n", shown, loaded->policy.rules,
 	       loaded->policy.rules == 1 ? "" : "s");
 	for (size_t i = 0; i < hearers->tables; i++) {
 		const struct told *told = &hearers->told[i];

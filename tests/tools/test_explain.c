@@ -344,22 +344,6 @@ Test(explain, how_it_is_reached)
 	EXPECT_HAS("is statically linked: portshim run supervises it\n");
 }
 
-/* Its environment is what its user has made of it. */
-Test(explain, a_process_does_not_write_to_the_terminal)
-{
-	struct run run = { .bare = true, .env = { "PORTSHIM_CONF=/nowhere/\033[2J\xc2\x9b" "2J" } };
-	char pid[32];
-	run_start_steps(&run, "pause", NULL);
-	run_until_paused(&run);
-	snprintf(pid, sizeof(pid), "--pid=%d", run.pid);
-	SHOW("explain", pid, "tcp", "127.0.0.1:5000");
-	cr_expect(exited(&shown, 2));
-	cr_expect(strstr(shown.err, "/nowhere/?[2J?2J: error: no such file"), "%s", shown.err);
-	expect_no_control(shown.err);
-	run_go_on(&run);
-	run_end(&run);
-}
-
 /* A process has its policy, its user and its network namespace. */
 Test(explain, processes)
 {

@@ -98,6 +98,14 @@ Test(reload, a_named_table)
 	cr_expect(strstr(shown.err, "cannot be told: there is no such file"), "%s", shown.err);
 }
 
+Test(reload, a_path_does_not_reach_the_terminal_as_it_is)
+{
+	RELOAD("-c", file_make("a\033[2J", POLICY));
+	EXPECT_DONE();
+	EXPECT_HAS("/a?[2J: in order, 1 rule\n");
+	expect_no_control(shown.out);
+}
+
 /* Nothing is told of a policy that cannot be read. */
 Test(reload, a_broken_policy_is_2)
 {
