@@ -61,6 +61,21 @@ Test(packages, the_archive_is_of_no_user_and_no_machine)
 	cr_expect(!*run.out || strcmp(run.out + strcspn(run.out, ">"), "> tools/packaging/files\n") == 0, "%s", run.out);
 }
 
+/* --- /etc/ld.so.preload ---------------------------------------------------------------------------- */
+
+/* As in a container whose list is a file of the host's: it cannot be replaced, but written to. (Its programs, the test's shell among
+ * them, complain of the library until it is out; elsewhere its lists are those of tests/system/test_packages.c.) */
+Test(packages, a_list_that_is_a_mount)
+{
+	see("unshare -m sh -ec 'mount -t tmpfs none /mnt; mkdir /mnt/above /mnt/work;"
+	    "mount -t overlay -o lowerdir=/etc,upperdir=/mnt/above,workdir=/mnt/work none /etc;"
+	    ": >/etc/ld.so.preload; echo /usr/lib/x86_64-linux-gnu/libportshim.so >/mnt/list;"
+	    "mount --bind /mnt/list /etc/ld.so.preload;"
+	    "tools/packaging/forget-preload lib/x86_64-linux-gnu all; cat /mnt/list; cd /etc; ls ld.so.preload*'");
+	cr_expect_str_eq(run.out, " \nld.so.preload\n", "%s%s", run.out, run.err);
+	cr_expect(strstr(run.err, "portshim: /etc/ld.so.preload named the library: it was taken out there\n"), "%s", run.err);
+}
+
 /* --- what the judges say --------------------------------------------------------------------------- */
 
 Test(packages, lintian_has_nothing_to_say)
