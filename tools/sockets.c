@@ -161,3 +161,11 @@ bool program_name(uint32_t pid, char name[PROGRAM_SIZE])
 	name[strcspn(name, "\n")] = '\0'; /* a name with a newline in it is shown to there */
 	return name[0] != '\0';
 }
+
+void program_path(uint32_t pid, char *path, size_t size)
+{
+	char link[40];
+	snprintf(link, sizeof(link), "/proc/%" PRIu32 "/exe", pid);
+	ssize_t length = pid ? readlink(link, path, size - 1) : -1;
+	path[length > 0 ? length : 0] = '\0';
+}

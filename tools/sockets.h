@@ -44,4 +44,7 @@ const struct holder *holder_of(const struct holder *holders, size_t n, uint64_t 
 /* The name of the process's program as ps(1) shows it; false, and "", if there is none. */
 bool program_name(uint32_t pid, char name[PROGRAM_SIZE]);
 
+/* The path of its executable, of `size` bytes at most; "" if this user may not know. */
+void program_path(uint32_t pid, char *path, size_t size);
+
 #endif

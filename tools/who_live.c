@@ -37,15 +37,6 @@ static struct live *place_for(struct live_list *list, const struct row *row)
 	return &list->live[list->n++];
 }
 
-/* The executable, "" if this user may not know. */
-static void executable_of(uint32_t pid, char path[PATH_MAX])
-{
-	char link[40];
-	snprintf(link, sizeof(link), "/proc/%" PRIu32 "/exe", pid);
-	ssize_t length = pid ? readlink(link, path, PATH_MAX - 1) : -1;
-	path[length > 0 ? length : 0] = '\0';
-}
-
 static void live_set(struct live *live, const struct snapshot *snapshot, const struct row *row)
 {
 	char path[PATH_MAX];
@@ -58,7 +49,7 @@ static void live_set(struct live *live, const struct snapshot *snapshot, const s
 		live->since = now - (int64_t)row->since_ms * 1000;
 	if (row->program[0] == '\0') /* it is no more, or another one has its number */
 		return;
-	executable_of(row->pid, path);
+	program_path(row->pid, path, sizeof(path));
 	live->program = memory_words("%s", path[0] ? path : row->program);
 	utf8_clean(live->program);
 }
