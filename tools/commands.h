@@ -13,6 +13,7 @@
 	X(top,     "the same, live")                                       \
 	X(who,     "say who has a port now, and who had it then")          \
 	X(stats,   "show what each rule has counted, also for monitoring") \
+	X(report,  "draw how each set was used over time, and by whom")    \
 	X(export,  "print the policy as firewall rules, sysctl or JSON")   \
 	X(reload,  "have running programs take up a changed policy")       \
 	X(doctor,  "say whether a program is or would be under portshim")  \

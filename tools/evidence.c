@@ -187,10 +187,16 @@ static void policys_add(struct evidence *evidence, const char *path)
 
 /* ---- all of it --------------------------------------------------------------------------------------- */
 
+/* Whether neither the policy of the usual place nor the table that is here have to do with what is named. */
+static bool is_alone(const struct evidence_options *options)
+{
+	return options->alone && options->audits && !options->table && !options->config;
+}
+
 /* A policy is needed unless both the table and the audit are named. */
 static int policy_find(struct evidence *evidence, const struct evidence_options *options)
 {
-	bool named = options->table && options->audits;
+	bool named = (options->table && options->audits) || is_alone(options);
 	if (!options->config && (named || !policy_file_is_there()))
 		return EXIT_SUCCESS;
 	evidence->has_policy = policy_file_load(&evidence->policy, options->config, NULL);
@@ -208,7 +214,7 @@ int evidence_find(struct evidence *evidence, const struct evidence_options *opti
 	memset(evidence, 0, sizeof(*evidence));
 	int code = policy_find(evidence, options);
 	const struct policy *policy = evidence->has_policy ? &evidence->policy.policy : NULL;
-	if (code == EXIT_SUCCESS)
+	if (code == EXIT_SUCCESS && !is_alone(options))
 		code = table_file_choose(&evidence->table, options->table, policy);
 	for (size_t i = 0; i < options->audits && code == EXIT_SUCCESS; i++)
 		code = named_add(evidence, options->audit[i]);

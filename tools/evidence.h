@@ -31,6 +31,7 @@ struct evidence_options {
 	const char *config, *table;
 	const char **audit;      /* of --audit, each */
 	size_t audits;
+	bool alone;              /* files of --audit, where nothing else is named, are all there is to look at */
 };
 
 /* Finds the table, as table_file_find() does; and opens the files of --audit, or that of the policy and what a rotation has

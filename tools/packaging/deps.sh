@@ -6,7 +6,7 @@ set -eu
 
 build='gcc libc6-dev make libinih-dev'
 tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iproute2 nftables firewalld dbus wget netcat-openbsd
-	openssh-client openssh-server python3 perl iptables procps netbase redis-server redis-tools postgresql-client git less spin
+	openssh-client openssh-server python3 perl libxml2-utils iptables procps netbase redis-server redis-tools postgresql-client git less spin
 	rsh-client bind9-dnsutils knot-dnsutils libc-ares-dev tftp-hpa tftpd-hpa tnftp vsftpd python3-pyftpdlib
 	rpcbind libtirpc-dev nfs-common musl-tools linux-libc-dev ruby php-cli nodejs golang-go rustc tcl lua5.4
 	lua-socket guile-3.0 erlang-base cron nginx-light postgresql busybox-static debootstrap systemd
