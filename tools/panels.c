@@ -318,6 +318,7 @@ int panels_make(struct panels *panels, const struct usage *usage, const struct e
 		table_file_warn(&evidence->table, snapshot->error);
 		panels->table = memory_words("%s", evidence->table.path);
 		panels->audit_lost = snapshot->audit_lost;
+		panels->unchecked = snapshot->error;
 	}
 	order_make(panels, evidence, snapshot, rule);
 	for (size_t i = 0; i < panels->n; i++) {

@@ -53,7 +53,7 @@ struct panels {
 	char **idle;             /* rules of the policy that have no panel: nothing is known of their use */
 	size_t idles, idle_room;
 	uint64_t assigned, refused;
-	bool has_present;
+	bool has_present, unchecked; /* by the table alone: the kernel could not be asked */
 	int64_t moment;          /* of the present */
 	char *table;             /* the table's file; NULL: there is none */
 	uint64_t audit_lost;     /* lines of the audit that could not be written since it was made */

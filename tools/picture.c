@@ -19,7 +19,7 @@ enum {
 	LEFT = 72, RIGHT = 704, SIDE = 728, FAR = PICTURE_WIDTH - 20,
 	TITLE = 22, FIGURES = 42, LINE = 17,
 	UPPER = 116, UPPER_END = 226,          /* the bars for assignments */
-	MARKS = 230, MARKS_END = 236,          /* the kernel's refusals */
+	MARKS = 234, MARKS_END = 240,          /* the kernel's refusals */
 	LOWER = 266, SET_TOP = 280, LOWER_END = 342, /* different ports; full at SET_TOP */
 	AXIS_END = 384,
 	NOW_HEIGHT = 62,

@@ -121,7 +121,9 @@ static void intervals_write(const struct panels *panels, const struct usage_rule
 static void panel_write(const struct panels *panels, const struct panel *panel, FILE *to)
 {
 	int height = picture_height(panel);
-	fprintf(to, "<section>\n<svg width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"" REPORT_TITLE
+	fputs("<section aria-label=\"Rule ", to);
+	xml_words(to, name_or(panel->name));
+	fprintf(to, "\">\n<svg width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"" REPORT_TITLE
 	        " by the rule ", PICTURE_WIDTH, height, PICTURE_WIDTH, height);
 	xml_words(to, name_or(panel->name));
 	fputs("\">\n", to);

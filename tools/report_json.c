@@ -141,6 +141,7 @@ void report_json(const struct panels *panels, FILE *to)
 	number_or_null(&json, "interval", usage->lines, (uint64_t)(grid_length(&usage->grid) / WHEN_SECOND));
 	sources_json(&json, panels);
 	moment_json(&json, "now", panels->has_present, panels->moment);
+	json_bool(&json, "checked", panels->has_present && !panels->unchecked);
 	json_open(&json, "rules", '[');
 	for (size_t i = 0; i < panels->n; i++) {
 		const struct panel *panel = &panels->panel[i];

@@ -116,11 +116,12 @@ __attribute__((format(printf, 2, 3))) static void note_add(struct notes *notes, 
 
 static void sources_add(struct notes *notes, const struct evidence *evidence)
 {
+	char number[SCALE_WORDS];
 	if (!evidence->files) {
 		note_add(notes, "There is no audit, so what was used over time is not known: 'audit = PATH' in the policy keeps it.");
 		return;
 	}
-	note_add(notes, "Read: %" PRIu64 " assignment%s and refusals in %s%s.", evidence->entries,
+	note_add(notes, "Read: %s assignment%s and refusals in %s%s.", scale_number(evidence->entries, number),
 	         evidence->entries == 1 ? "" : "s", evidence->file[evidence->files - 1].shown,
 	         evidence->files > 1 ? " and the files before it" : "");
 	if (evidence->foreign)
@@ -153,6 +154,8 @@ void notes_make(struct notes *notes, const struct panels *panels)
 	}
 	note_add(notes, "Calls that failed for want of a port are in no audit: the table counts them%s.",
 	         panels->has_present ? " (see \"now\")" : ", which there is none of here");
+	if (panels->has_present && panels->unchecked)
+		note_add(notes, "What is in use now is by the table alone: it could not be held against the kernel's list of sockets.");
 	sources_add(notes, panels->evidence);
 	if (panels->audit_lost)
 		note_add(notes, "Missing: %" PRIu64 " line%s that could not be written to the audit since the table was made.",

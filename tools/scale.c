@@ -102,32 +102,40 @@ static const struct pace *pace_for(int64_t span, size_t most)
 	return &paces[PACES - 1];
 }
 
+static int *part_of_date(struct tm *parts, int part)
+{
+	switch (part) {
+	case BY_SECOND: return &parts->tm_sec;
+	case BY_MINUTE: return &parts->tm_min;
+	case BY_HOUR: return &parts->tm_hour;
+	case BY_DAY: return &parts->tm_mday;
+	case BY_MONTH: return &parts->tm_mon;
+	default: return &parts->tm_year;
+	}
+}
+
+/* What a part begins with. */
+static int least_of(int part)
+{
+	return part == BY_DAY ? 1 : part == BY_YEAR ? -1900 : 0;
+}
+
 /* To the last round moment. Days are counted from the first of the month. */
 static void round_down(struct tm *parts, const struct pace *pace)
 {
-	int *const part[] = { &parts->tm_sec, &parts->tm_min, &parts->tm_hour, &parts->tm_mday, &parts->tm_mon,
-	                      &parts->tm_year };
-	static const int least[] = { 0, 0, 0, 1, 0, -1900 };
-	for (int i = BY_SECOND; i < (int)pace->part; i++)
-		*part[i] = least[i];
-	*part[pace->part] -= (*part[pace->part] - least[pace->part]) % pace->n;
+	for (int part = BY_SECOND; part < (int)pace->part; part++)
+		*part_of_date(parts, part) = least_of(part);
+	int *last = part_of_date(parts, (int)pace->part);
+	*last -= (*last - least_of((int)pace->part)) % pace->n;
 }
 
 /* To the next, which mktime(3) puts in order. Of a month's days the last ones are followed by the 1st: 1, 11, 21, 1. */
 static void step_on(struct tm *parts, const struct pace *pace)
 {
-	switch (pace->part) {
-	case BY_SECOND: parts->tm_sec += pace->n; break;
-	case BY_MINUTE: parts->tm_min += pace->n; break;
-	case BY_HOUR: parts->tm_hour += pace->n; break;
-	case BY_MONTH: parts->tm_mon += pace->n; break;
-	case BY_YEAR: parts->tm_year += pace->n; break;
-	case BY_DAY:
-		parts->tm_mday += pace->n;
-		if (pace->n > 1 && parts->tm_mday > 31 - pace->n / 2) {
-			parts->tm_mday = 1;
-			parts->tm_mon++;
-		}
+	*part_of_date(parts, (int)pace->part) += pace->n;
+	if (pace->part == BY_DAY && pace->n > 1 && parts->tm_mday > 31 - pace->n / 2) {
+		parts->tm_mday = 1;
+		parts->tm_mon++;
 	}
 }
 

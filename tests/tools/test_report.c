@@ -304,7 +304,7 @@ Test(report, the_page_has_the_figures)
 	figures(options);
 	expect_python(HARMLESS
 	              "page, r = text('report.html'), json.loads(text('report.json'))\n"
-	              "parts = page.split('<section>')[1:]\nassert len(parts) == len(r['rules']) + 1\n"
+	              "parts = page.split('<section')[1:]\nassert len(parts) == len(r['rules']) + 1\n"
 	              "def number(w): return int(w.replace(',', ''))\n"
 	              "for part, x in zip(parts, r['rules']):\n"
 	              "    svg = part[part.index('<svg'):part.index('</svg>') + 6]\n"
@@ -375,7 +375,7 @@ Test(report, the_present_alone)
 	snprintf(options, sizeof(options), "-t %s", file_path("table"));
 	figures(options);
 	expect_figures("[(x['rule'], x['ports'], x['now']['in_use'], x['now']['failures'], x['now']['others']) for x in r['rules']] =="
-	               " [('db', 5, 0, 0, 0), ('web<b>', 10, 3, 12, 1)] and r['from'] is None and r['audit'] == []"
+	               " [('db', 5, 0, 0, 0), ('web<b>', 10, 3, 12, 1)] and r['from'] is None and r['audit'] == [] and r['checked']"
 	               " and [p['ports'] for p in r['rules'][1]['now']['programs']] == [2]"
 	               " and r['rules'][1]['now']['programs'][0]['program'].endswith('/test_report')");
 	SHOW("report", "-t", file_path("table"), "-o", file_path("report.svg"));
