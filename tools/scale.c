@@ -211,8 +211,8 @@ const char *scale_short(uint64_t number, uint64_t step, char buffer[SCALE_WORDS]
 	};
 	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
 		if (number && step % units[i].unit == 0) {
-			scale_number(number / units[i].unit, buffer);
-			strcat(buffer, units[i].letter);
+			size_t length = strlen(scale_number(number / units[i].unit, buffer));
+			snprintf(buffer + length, SCALE_WORDS - length, "%s", units[i].letter);
 			return buffer;
 		}
 	return scale_number(number, buffer);

@@ -244,7 +244,7 @@ void usage_settle(struct usage *usage)
 		if (rule->users)
 			qsort(rule->user, rule->users, sizeof(*rule->user), by_user_total);
 	}
-	qsort(usage->rule, usage->rules, sizeof(*usage->rule), by_name);
+	qsort(usage->rule, usage->rules, sizeof(struct usage_rule *), by_name);
 }
 
 size_t usage_intervals(const struct usage *usage)
