@@ -155,12 +155,15 @@ static void examine_library(struct findings *findings, const struct library *lib
 static bool examine_supervised(struct findings *findings, const struct patient *patient)
 {
 	const struct reach *reach = &patient->reach;
+	const char *program = reach->interpreter[0] ? reach->interpreter : reach->path;
 	bool would_be = !patient->pid && reach_is_for_supervisor(reach) && supervise_possible() == 0;
 	if (patient->supervisor)
 		note(findings, "program", true, "supervised by portshim, process %u", patient->supervisor);
+	else if (would_be && library_is_everywhere())
+		note(findings, "program", false, "%s %s: /etc/ld.so.preload does not reach it; start it with portshim run, which "
+		     "supervises it", program, reach_reason(reach));
 	else if (would_be)
-		note(findings, "program", true, "%s %s: portshim run supervises it",
-		     reach->interpreter[0] ? reach->interpreter : reach->path, reach_reason(reach));
+		note(findings, "program", true, "%s %s: portshim run supervises it", program, reach_reason(reach));
 	return patient->supervisor || would_be;
 }
 

@@ -79,6 +79,20 @@ Test(doctor, out_of_reach)
 	expect_verdict(1, "would not be under portshim");
 }
 
+/* What is under the library as a whole machine is, has programs that it does not reach all the same. */
+Test(doctor, out_of_the_machine_s_reach)
+{
+	shell("mkdir %s && cp -a /etc/. %s && mount --bind %s /etc", file_path("etc"), file_path("etc"), file_path("etc"));
+	shell("echo %s >/etc/ld.so.preload", built("libportshim.so"));
+	SHOW("doctor", "-c", policy(""), "cat");
+	expect_verdict(0, "would be under portshim: /etc/ld.so.preload names the library");
+	SHOW("doctor", "-c", policy(""), built("tests/probes/static_hello"));
+	expect_finding("  NO  program", "is statically linked: /etc/ld.so.preload does not reach it; start it with portshim run, "
+	               "which supervises it");
+	expect_verdict(1, "would not be under portshim");
+	shell("umount /etc");
+}
+
 Test(doctor, no_policy_and_a_broken_one)
 {
 	SHOW("doctor", "cat");
