@@ -10,10 +10,12 @@
 #include "tools/commands.h"
 #include "tools/json.h"
 #include "tools/library.h"
+#include "tools/memory.h"
 #include "tools/message.h"
 #include "tools/paint.h"
-#include "tools/patient.h"
 #include "tools/policy_file.h"
+#include "tools/rule_words.h"
+#include "tools/subject.h"
 #include "tools/supervise/supervise.h"
 #include "tools/utf8.h"
 
@@ -75,12 +77,12 @@ struct check {
 	char words[3 * PATH_MAX];
 };
 
-struct findings {
+struct checks {
 	struct check check[CHECKS_MAX];
 	size_t n;
 };
 
-static struct check *check_new(struct findings *findings, const char *name, bool good)
+static struct check *check_new(struct checks *findings, const char *name, bool good)
 {
 	if (findings->n == CHECKS_MAX)
 		abort(); /* there are fewer */
@@ -96,7 +98,7 @@ static struct check *check_new(struct findings *findings, const char *name, bool
 	utf8_clean(check_->words);                                                      \
 } while (0)
 
-static bool all_good(const struct findings *findings)
+static bool all_good(const struct checks *findings)
 {
 	for (size_t i = 0; i < findings->n; i++)
 		if (!findings->check[i].good)
@@ -106,7 +108,7 @@ static bool all_good(const struct findings *findings)
 
 /* --- the program and the library in it ----------------------------------------------------------------- */
 
-static void examine_program(struct findings *findings, const struct patient *patient)
+static void examine_program(struct checks *findings, const struct patient *patient)
 {
 	const struct reach *reach = &patient->reach;
 	char words[3 * PATH_MAX];
@@ -127,7 +129,7 @@ static void examine_program(struct findings *findings, const struct patient *pat
 		     reach->interpreter[0] ? reach->interpreter : reach->path);
 }
 
-static void examine_loaded(struct findings *findings, const struct patient *patient)
+static void examine_loaded(struct checks *findings, const struct patient *patient)
 {
 	const char *list = facts_variable_in(&patient->facts, "LD_PRELOAD");
 	if (patient->loaded)
@@ -141,7 +143,7 @@ static void examine_loaded(struct findings *findings, const struct patient *pati
 }
 
 /* The reasons of library_find() and library_prove() are said by them. `loader`: that of a program of the other word size. */
-static void examine_library(struct findings *findings, const struct library *library, const char *loader)
+static void examine_library(struct checks *findings, const struct library *library, const char *loader)
 {
 	bool good = library && library_preload(library) && library_prove(library) &&
 	            (!loader || library_prove_other(library, loader));
@@ -152,7 +154,7 @@ static void examine_library(struct findings *findings, const struct library *lib
 }
 
 /* Of one that needs no library. */
-static bool examine_supervised(struct findings *findings, const struct patient *patient)
+static bool examine_supervised(struct checks *findings, const struct patient *patient)
 {
 	const struct reach *reach = &patient->reach;
 	const char *program = reach->interpreter[0] ? reach->interpreter : reach->path;
@@ -168,7 +170,7 @@ static bool examine_supervised(struct findings *findings, const struct patient *
 }
 
 /* The program, and the library that is or would be in it. */
-static void examine_both(struct findings *findings, struct patient *patient)
+static void examine_both(struct checks *findings, struct patient *patient)
 {
 	struct library library = { .path = "" };
 	bool other = patient->reach.verdict == REACH_OTHER_WORD;
@@ -186,7 +188,7 @@ static void examine_both(struct findings *findings, struct patient *patient)
 		examine_library(findings, found ? &library : NULL, other ? patient->reach.loader : NULL);
 }
 
-static void examine_variables(struct findings *findings, const struct patient *patient)
+static void examine_variables(struct checks *findings, const struct patient *patient)
 {
 	const char *disable = facts_variable_in(&patient->facts, "PORTSHIM_DISABLE");
 	if (disable && strcmp(disable, "1") == 0)
@@ -196,35 +198,70 @@ static void examine_variables(struct findings *findings, const struct patient *p
 
 /* --- the policy ------------------------------------------------------------------------------------------ */
 
-/* Names of the rules that can decide for the program, as many as fit. */
-static void name_rules(const struct view *view, char *words, size_t size)
+#define NAMES_ROOM 400 /* as many names as fit */
+
+static void names_add(char names[NAMES_ROOM], const char *name, const char *behind)
 {
-	size_t at = 0;
-	words[0] = '\0';
-	for (uint32_t i = 0; i < view->n_live && at < size; i++)
-		at += (size_t)snprintf(words + at, size - at, "%s%s", i ? ", " : "",
-		                       view->policy->rule[view->live[i].index].name);
+	size_t at = strlen(names);
+	snprintf(names + at, NAMES_ROOM - at, "%s%s%s", at ? ", " : "", name, behind);
 }
 
-static void examine_rules(struct findings *findings, const struct patient *patient, const struct policy *policy)
+/* " if it becomes user 1001 (ben)": one of them, or the user of one and a group of the other, if a rule asks for both. */
+static char *becoming_words(const struct rule *rule, unsigned int misses)
 {
+	char *user = misses & CONDITION_USER ? wanted_words(rule, CONDITION_USER) : NULL;
+	char *group = misses & CONDITION_GROUP ? wanted_words(rule, CONDITION_GROUP) : NULL;
+	char *words = memory_words(" if it becomes %s%s%s%s%s", user ? "user " : "", user ? user : "", user && group ? " and " : "",
+	                           group ? "group " : "", group ? group : "");
+	free(user);
+	free(group);
+	return words;
+}
+
+/* Why the first of the rules is not: explain has them all. */
+static void note_no_rule(struct checks *findings, const struct subject *subject, const struct policy *policy,
+                         const struct question *question)
+{
+	const struct rule *rule = policy->rule;
+	unsigned int misses = policy->rules ? rule_misses(rule, &subject->patient.facts) : 0;
+	if (!policy->rules) {
+		note(findings, "rule", false, "the policy has none; portshim.conf(5) says how to write one");
+		return;
+	}
+	unsigned int first = misses ? misses & -misses : rule->user.n ? CONDITION_USER : CONDITION_GROUP;
+	char *why = condition_words(rule, (enum condition)first, &subject->patient.facts, question);
+	note(findings, "rule", false, "none of %u concerns it: rule %s: %s; 'portshim explain' has the others, and every reason",
+	     policy->rules, rule->name, why);
+	free(why);
+}
+
+/* Rules of other users decide only for what may become such a one. */
+static void examine_rules(struct checks *findings, const struct subject *subject, const struct policy *policy)
+{
+	const struct question question = { .identity = &subject->identity };
+	char can[NAMES_ROOM] = "";
 	struct view view;
-	char names[400];
-	if (!view_make(&view, policy, &patient->facts)) {
+	if (!view_make(&view, policy, &subject->patient.facts)) {
 		note(findings, "rule", false, "memory is out");
 		return;
 	}
-	name_rules(&view, names, sizeof(names));
-	if (view.n_live > 0)
-		note(findings, "rule", true, "%s: can decide its calls", names);
+	for (uint32_t i = 0; i < view.n_live; i++) {
+		const struct rule *rule = &policy->rule[view.live[i].index];
+		unsigned int misses = view_misses(&view, i, &question) & (CONDITION_USER | CONDITION_GROUP);
+		char *becoming = misses ? becoming_words(rule, misses) : memory_words("%s", "");
+		if (!misses || subject->may_change)
+			names_add(can, rule->name, becoming);
+		free(becoming);
+	}
+	if (can[0])
+		note(findings, "rule", true, "%s: can decide its calls", can);
 	else
-		note(findings, "rule", false, "none of %u concerns it: look at program (%s), command, env and cgroup",
-		     policy->rules, patient->facts.executable);
+		note_no_rule(findings, subject, policy, &question);
 	view_free(&view);
 }
 
 /* The policy that the library would find there. False if there is none. */
-static bool find_policy(struct findings *findings, const struct patient *patient, struct location *location)
+static bool find_policy(struct checks *findings, const struct patient *patient, struct location *location)
 {
 	patient_policy(patient, location);
 	if (location->found != FOUND_NOTHING)
@@ -234,8 +271,9 @@ static bool find_policy(struct findings *findings, const struct patient *patient
 	return false;
 }
 
-static void examine_policy(struct findings *findings, const struct patient *patient, const char *config)
+static void examine_policy(struct checks *findings, const struct subject *subject, const char *config)
 {
+	const struct patient *patient = &subject->patient;
 	struct location location = { .found = FOUND_FILE };
 	struct policy_file loaded;
 	if (!config && patient->supervisor) {
@@ -252,13 +290,13 @@ static void examine_policy(struct findings *findings, const struct patient *pati
 		return;
 	}
 	note(findings, "policy", true, "%s", config ? config : "PORTSHIM_PORTS");
-	examine_rules(findings, patient, &loaded.policy);
+	examine_rules(findings, subject, &loaded.policy);
 	policy_file_free(&loaded);
 }
 
 /* --- told ------------------------------------------------------------------------------------------------- */
 
-static void print_words(const struct findings *findings, const struct patient *patient)
+static void print_words(const struct checks *findings, const struct patient *patient)
 {
 	printf("%s\n", patient->shown);
 	for (size_t i = 0; i < findings->n; i++) {
@@ -274,7 +312,7 @@ static void print_words(const struct findings *findings, const struct patient *p
 		puts(patient->pid ? "not under portshim" : "would not be under portshim");
 }
 
-static void print_json(const struct findings *findings, const struct patient *patient)
+static void print_json(const struct checks *findings, const struct patient *patient)
 {
 	struct json json = { .to = stdout };
 	json_open(&json, NULL, '{');
@@ -304,10 +342,13 @@ static uint32_t pid_of(const struct options *options)
 	return (uint32_t)pid;
 }
 
-static bool meet(struct patient *patient, const struct options *options)
+static bool meet(struct subject *subject, const struct options *options)
 {
+	struct patient *patient = &subject->patient;
 	uint32_t pid = pid_of(options);
 	int error = pid ? patient_of_process(patient, pid) : patient_of_command(patient, options->command) ? 0 : -ENOMEM;
+	if (!error && !subject_identify(subject))
+		error = -ESRCH;
 	if (error == -ENOENT || error == -ESRCH)
 		say_error("there is no process %u; for a command of that name, write its path", pid);
 	else if (error && !pid)
@@ -320,21 +361,21 @@ static bool meet(struct patient *patient, const struct options *options)
 int doctor_main(int argc, char **argv)
 {
 	struct options options;
-	struct patient patient;
-	static struct findings findings;
+	static struct subject subject;
+	static struct checks findings;
 	if (!options_read(&options, argc, argv))
 		return EXIT_USAGE;
 	if (options.help) {
 		usage_print();
 		return EXIT_SUCCESS;
 	}
-	if (!meet(&patient, &options))
+	if (!meet(&subject, &options))
 		return EXIT_FAILURE;
-	examine_both(&findings, &patient);
-	examine_variables(&findings, &patient);
-	examine_policy(&findings, &patient, options.config);
-	(options.json ? print_json : print_words)(&findings, &patient);
+	examine_both(&findings, &subject.patient);
+	examine_variables(&findings, &subject.patient);
+	examine_policy(&findings, &subject, options.config);
+	(options.json ? print_json : print_words)(&findings, &subject.patient);
 	bool good = all_good(&findings);
-	patient_free(&patient);
+	subject_free(&subject);
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -238,6 +238,15 @@ static void add_wanted(FILE *to, const struct rule *rule, enum key_id key)
 	}
 }
 
+char *wanted_words(const struct rule *rule, enum condition condition)
+{
+	char *words;
+	size_t size;
+	FILE *to = words_begin(&words, &size);
+	add_wanted(to, rule, key_of(condition));
+	return words_end(to, &words);
+}
+
 /* --- what it met ---------------------------------------------------------------------------------------- */
 
 static void add_program(FILE *to, const struct facts *facts)

@@ -15,6 +15,9 @@ const char *condition_key(enum condition condition);
 char *condition_words(const struct rule *rule, enum condition condition, const struct facts *facts,
                       const struct question *question);
 
+/* What a condition asks: "1000 (ann), 1001 (ben)" of `user = ann, 1001`. */
+char *wanted_words(const struct rule *rule, enum condition condition);
+
 /* "20000-20049, 20051-20099" */
 char *ports_words(const struct port_set *set);
 

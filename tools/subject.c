@@ -23,7 +23,8 @@
 #include "tools/supervise/status.h"
 #include "tools/supervise/supervise.h"
 
-enum { CAP_BIND_LOW = 10, GROUPS_ROOM = 65536 }; /* CAP_NET_BIND_SERVICE; NGROUPS_MAX of Linux */
+enum { CAP_GROUP = 6, CAP_USER = 7, CAP_BIND_LOW = 10 }; /* CAP_SETGID, CAP_SETUID, CAP_NET_BIND_SERVICE */
+enum { GROUPS_ROOM = 65536 };                            /* NGROUPS_MAX of Linux */
 
 /* --- user and groups -------------------------------------------------------------------------------------- */
 
@@ -186,11 +187,35 @@ static void take_privileges(struct subject *subject)
 	if (about.st_mode & S_ISGID)
 		subject->identity.group = about.st_gid;
 	subject->may_bind_low = subject->may_bind_low || subject->identity.user == 0;
+	subject->may_change = subject->may_change || subject->identity.user == 0;
+}
+
+/* What one permits it may make effective again. */
+static void take_capabilities(struct subject *subject, const struct status *status)
+{
+	uint64_t permitted = status_number(status, "CapPrm", 16);
+	subject->may_bind_low = status_number(status, "CapEff", 16) >> CAP_BIND_LOW & 1;
+	subject->may_change = (permitted >> CAP_GROUP | permitted >> CAP_USER) & 1;
+}
+
+bool subject_identify(struct subject *subject)
+{
+	static struct status status;
+	uint32_t pid = subject->patient.pid;
+	bool known = status_read(&status, pid ? pid : (uint32_t)getpid());
+	if (known)
+		take_capabilities(subject, &status);
+	if (known && pid)
+		take_of_process(subject, &status);
+	if (!pid) {
+		take_own(subject);
+		take_privileges(subject);
+	}
+	return known || !pid;
 }
 
 static int meet_command(struct subject *subject, char *const command[])
 {
-	static struct status status;
 	const struct reach *reach = &subject->patient.reach;
 	if (!patient_of_command(&subject->patient, command)) {
 		say_error("memory is out");
@@ -202,10 +227,7 @@ static int meet_command(struct subject *subject, char *const command[])
 		          strerror(reach->error));
 		return EXIT_FAILURE;
 	}
-	take_own(subject);
-	subject->may_bind_low = status_read(&status, (uint32_t)getpid()) &&
-	                        status_number(&status, "CapEff", 16) >> CAP_BIND_LOW & 1;
-	take_privileges(subject);
+	subject_identify(subject);
 	return EXIT_SUCCESS;
 }
 
@@ -225,9 +247,8 @@ static void enter_network(struct subject *subject, uint32_t pid)
 
 static int meet_process(struct subject *subject, uint32_t pid)
 {
-	static struct status status;
 	int error = patient_of_process(&subject->patient, pid);
-	if (!error && !status_read(&status, pid))
+	if (!error && !subject_identify(subject))
 		error = -ESRCH;
 	if (error == -ENOENT || error == -ESRCH)
 		say_error("there is no process %u", pid);
@@ -235,8 +256,6 @@ static int meet_process(struct subject *subject, uint32_t pid)
 		say_error("process %u cannot be looked at: %s; try as its user or as root", pid, strerror(-error));
 	if (error)
 		return EXIT_FAILURE;
-	take_of_process(subject, &status);
-	subject->may_bind_low = status_number(&status, "CapEff", 16) >> CAP_BIND_LOW & 1;
 	snprintf(subject->root, sizeof(subject->root), "/proc/%u/root", pid);
 	enter_network(subject, pid);
 	return EXIT_SUCCESS;

@@ -62,10 +62,68 @@ Test(doctor, a_script)
 Test(doctor, no_rule_for_it)
 {
 	SHOW("doctor", "-c", policy("program = other\n"), "cat");
-	expect_finding("  NO  rule", "none of 1 concerns it: look at program (/");
+	expect_finding("  NO  rule", "none of 1 concerns it: rule erp: program = other: the program is /");
+	expect_finding("  NO  rule", "; 'portshim explain' has the others, and every reason");
 	expect_verdict(1, "would not be under portshim");
 	SHOW("doctor", "-c", policy("env = PORTSHIM_TEST_ROLE=x\n"), "cat");
 	expect_finding("  NO  rule", "none of 1");
+}
+
+/* `portshim doctor` as that user and with that group, and no other groups. */
+#define SHOW_AS(id, ...) show_run((const char *const[]){ "setpriv", "--reuid", id, "--regid", id, "--clear-groups", \
+                                                         built("portshim"), __VA_ARGS__, NULL })
+
+/* Who it runs as counts; where it may become another, so does that one. */
+Test(doctor, rules_of_users)
+{
+	const char *mine = policy("user = 65001\n");
+	shell("chmod 0711 %s && chmod 0644 %s", file_path("."), mine);
+	SHOW_AS("65002", "doctor", "-c", mine, "cat");
+	expect_finding("  NO  rule", "none of 1 concerns it: rule erp: user = 65001: the user is 65002");
+	expect_verdict(1, "would not be under portshim");
+	SHOW_AS("65001", "doctor", "-c", mine, "cat");
+	expect_finding("  ok  rule", "erp: can decide its calls");
+	expect_verdict(0, "would be under portshim: start it with portshim run");
+	SHOW("doctor", "-c", mine, "cat");
+	expect_finding("  ok  rule", "erp if it becomes user 65001: can decide its calls");
+	expect_verdict(0, "would be under portshim: start it with portshim run");
+	SHOW("doctor", "-c", policy("user = 65001\ngroup = 65003\n[rule all]\nports = 20010\nprogram = cat\n"), "cat");
+	expect_finding("  ok  rule", "erp if it becomes user 65001 and group 65003, all: can decide its calls");
+}
+
+Test(doctor, rules_of_groups)
+{
+	const char *mine = policy("group = 65001\n");
+	shell("chmod 0711 %s && chmod 0644 %s", file_path("."), mine);
+	SHOW_AS("65002", "doctor", "-c", mine, "cat");
+	expect_finding("  NO  rule", "none of 1 concerns it: rule erp: group = 65001: the group is 65002");
+	expect_verdict(1, "would not be under portshim");
+	SHOW_AS("65001", "doctor", "-c", mine, "cat");
+	expect_verdict(0, "would be under portshim: start it with portshim run");
+}
+
+/* A process is asked for who it is, not the one that asks. */
+Test(doctor, rules_of_users_and_a_process)
+{
+	const char *other = policy("user = 65001\n");
+	struct run run = { .policy = "[rule mine]\nports = 20000\n" };
+	char pid[16];
+	run_start_steps(&run, "setuid 65001", "pause", NULL);
+	run_until_paused(&run);
+	snprintf(pid, sizeof(pid), "%d", run.pid);
+	SHOW("doctor", "-c", other, pid);
+	expect_finding("  ok  rule", "erp: can decide its calls");
+	SHOW("doctor", "-c", policy("user = 65002\n"), pid);
+	expect_finding("  NO  rule", "user = 65002: the user is 65001");
+	run_go_on(&run);
+	run_end(&run);
+}
+
+Test(doctor, a_policy_without_a_rule)
+{
+	SHOW("doctor", "-c", file_make("none", "[portshim]\nlog = none\n"), "cat");
+	expect_finding("  NO  rule", "the policy has none; portshim.conf(5) says how to write one");
+	expect_verdict(1, "would not be under portshim");
 }
 
 Test(doctor, out_of_reach)
