@@ -29,7 +29,7 @@ HARDENING += -fcf-protection
 endif
 CFLAGS ?= -O2 -g
 override CFLAGS += -std=gnu11 -fPIC -fvisibility=hidden $(WARNINGS) $(HARDENING)
-override CPPFLAGS += -I. -D_FILE_OFFSET_BITS=64 -DPORTSHIM_VERSION='"$(VERSION)"' -DLIBDIR='"$(LIBDIR)"'
+override CPPFLAGS += -I. -D_FILE_OFFSET_BITS=64 -DPORTSHIM_VERSION='"$(VERSION)"'
 override LDFLAGS += -Wl,-z,now,-z,relro,-z,noexecstack
 
 # What the loaders of both word sizes put for "$$LIB", ld.so(8): the folder that they are in themselves.
@@ -90,6 +90,13 @@ $(BUILD)/config/%.o $(BUILD)/shim/%.o: override CFLAGS += $(LIBRARY_CFLAGS)
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+# What has LIBDIR compiled in is made again when that is another: `make`, then `make install LIBDIR=...`.
+$(BUILD)/tools/library.o: override CPPFLAGS += -DLIBDIR='"$(LIBDIR)"'
+$(BUILD)/tools/library.o: $(BUILD)/libdir
+$(BUILD)/libdir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
 
 include tests/tests.mk
 include tools/packaging/packages.mk

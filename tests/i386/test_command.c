@@ -209,13 +209,15 @@ Test(command, another_loader)
 	cr_expect_eq(reach.verdict, REACH_YES);
 }
 
-/* `make install-lib32` puts both where `run` finds them, and `make uninstall` takes all away. */
+/* `make install-lib32` puts both where `run` finds them, and `make uninstall` takes all away. From a copy: it is for other places
+ * than what was built. */
 Test(command, installed)
 {
 	static const char make[] = "env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS make -s DESTDIR=%s/root PREFIX=/usr BUILD=%s %s";
 	char build[PATH_MAX];
-	put(build, sizeof(build), "%s", built(""));
-	build[strlen(build) - 1] = '\0';
+	put(build, sizeof(build), "%s/build", folder);
+	shell("mkdir -p %s/i386 && cd %s && cp -a config shim tools exports.map engine.a libdir portshim libportshim.so inih-i386 %s && "
+	      "cd i386 && cp -a config shim exports.map libportshim.so %s/i386", build, built("."), build, build);
 	shell(make, folder, build, "install-lib32");
 	shell("test ! -L %s/root/usr/%s/libportshim.so", folder, lib32());
 	expect_narrow(spawn(inside("root/usr/bin/portshim"), (const char *const[]){ "portshim", "run", built(NARROW), "library", NULL }),

@@ -18,51 +18,99 @@ static int count_file(const char *path, const struct stat *st, int type, struct 
 	return 0;
 }
 
+static void command(const char *const argv[])
+{
+	static struct run run;
+	run = (struct run){ .bare = true, .env = { "MAKEFLAGS", "MAKELEVEL", "MFLAGS" }, .slow = true };
+	run_program(&run, argv);
+	cr_assert(exited(&run, 0), "%s%s", run.out, run.err);
+}
+
+static char root[] = "/tmp/portshim-test-XXXXXX";
+
+/* A folder of the test's own, and in it what was built: other paths than those that it was built for go into it. */
+static void begin(void)
+{
+	char build[300];
+	net_own();
+	cr_assert_not_null(mkdtemp(root));
+	snprintf(build, sizeof(build), "%s/build", root);
+	cr_assert_eq(mkdir(build, 0755), 0);
+	command((const char *const[]){ "cp", "-a", built("config"), built("shim"), built("tools"), built("exports.map"), built("engine.a"),
+	                               built("portshim"), build, NULL });
+	command((const char *const[]){ "cp", "-a", built("libportshim.so"), built("libdir"), build, NULL });
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	return remove(path);
 }
 
-static void make(const char *target, const char *root)
+static void end(void)
 {
-	static struct run run;
-	char destdir[256], build[600];
-	const char *argv[] = { "make", "-s", target, destdir, "PREFIX=/usr", build, NULL };
+	nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
 
-	run = (struct run){ .bare = true, .env = { "MAKEFLAGS", "MAKELEVEL", "MFLAGS" } };
-	snprintf(destdir, sizeof(destdir), "DESTDIR=%s", root);
-	snprintf(build, sizeof(build), "BUILD=%s", built(""));
-	build[strlen(build) - 1] = '\0';
-	run_program(&run, argv);
-	cr_assert(exited(&run, 0), "%s%s", run.out, run.err);
+TestSuite(install, .init = begin, .fini = end);
+
+/* Below ROOT/to, where `prefix` does not say otherwise. */
+static void make(const char *target, const char *prefix, const char *libdir)
+{
+	char to[300], build[300], other[300];
+	snprintf(to, sizeof(to), "DESTDIR=%s/to", prefix ? "" : root);
+	snprintf(build, sizeof(build), "BUILD=%s/build", root);
+	snprintf(other, sizeof(other), "PREFIX=%s", prefix ? prefix : "/usr");
+	command((const char *const[]){ "make", "-s", target, prefix ? "DESTDIR=" : to, other, build, libdir, NULL });
+}
+
+/* The command that was installed gives a program a port of its own. */
+static void expect_works(const char *path)
+{
+	struct run run = { .bare = true };
+	char file[300];
+	snprintf(file, sizeof(file), "%s/%s", root, path);
+	run_program(&run, (const char *const[]){ file, "run", "-p", "20000", built("tests/probes/act"), "socket 0 udp4",
+	                                         "connect 0 127.0.0.1 9", "name 0", NULL });
+	cr_assert(exited(&run, 0), "%s", run.err);
+	cr_expect_eq(port_of(&run, "name 0"), 20000);
 }
 
 static const char *const completions[] = {
 	"bash-completion/completions/portshim", "zsh/site-functions/_portshim", "fish/vendor_completions.d/portshim.fish",
 };
 
+static int files_below(const char *folder)
+{
+	char path[300];
+	snprintf(path, sizeof(path), "%s/%s", root, folder);
+	files = 0;
+	nftw(path, count_file, 8, FTW_PHYS);
+	return files;
+}
+
 Test(install, works_and_can_be_taken_back)
 {
-	char root[] = "/tmp/portshim-test-XXXXXX", command[256], path[300];
-	struct run run = { .bare = true };
-	const char *argv[] = { command, "run", "-p", "20000", built("tests/probes/act"), "socket 0 udp4", "connect 0 127.0.0.1 9",
-	                       "name 0", NULL };
-
-	net_own();
-	cr_assert_not_null(mkdtemp(root));
-	make("install", root);
-	snprintf(command, sizeof(command), "%s/usr/bin/portshim", root);
-	run_program(&run, argv);
-	cr_assert(exited(&run, 0), "%s", run.err);
-	cr_assert_eq(port_of(&run, "name 0"), 20000);
-	snprintf(path, sizeof(path), "%s/usr/share/man/man5/portshim.conf.5", root);
+	char path[300];
+	make("install", NULL, NULL);
+	expect_works("to/usr/bin/portshim");
+	snprintf(path, sizeof(path), "%s/to/usr/share/man/man5/portshim.conf.5", root);
 	cr_assert_eq(access(path, R_OK), 0);
 	for (size_t i = 0; i < sizeof(completions) / sizeof(*completions); i++) {
-		snprintf(path, sizeof(path), "%s/usr/share/%s", root, completions[i]);
+		snprintf(path, sizeof(path), "%s/to/usr/share/%s", root, completions[i]);
 		cr_expect_eq(access(path, R_OK), 0, "%s", path);
 	}
-	make("uninstall", root);
-	nftw(root, count_file, 8, FTW_PHYS);
-	cr_assert_eq(files, 0, "uninstall leaves files behind");
-	nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	make("uninstall", NULL, NULL);
+	cr_assert_eq(files_below("to"), 0, "uninstall leaves files behind");
+}
+
+/* Built for another place, and installed where this machine has 64-bit libraries: `install` is enough. */
+Test(install, elsewhere_than_built_for)
+{
+	char prefix[300], libdir[320];
+	snprintf(prefix, sizeof(prefix), "%s/to", root);
+	snprintf(libdir, sizeof(libdir), "LIBDIR=%s/lib64", prefix);
+	make("install", prefix, libdir);
+	expect_works("to/bin/portshim");
+	make("uninstall", prefix, libdir);
+	cr_assert_eq(files_below("to"), 0, "uninstall leaves files behind");
 }
