@@ -9,7 +9,8 @@ MANDIR ?= $(PREFIX)/share/man
 SHAREDIR ?= $(PREFIX)/share/portshim
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
-ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+# Debian's zsh looks there below /usr, and in site-functions below /usr/local.
+ZSHDIR ?= $(PREFIX)/share/zsh/$(if $(wildcard $(PREFIX)/share/zsh/vendor-completions),vendor-completions,site-functions)
 FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 BUILD ?= build
 VERSION := 0.1.0
@@ -138,6 +139,7 @@ install: all
 		$(INSTALL) -m 0644 $$page '$(DESTDIR)$(MANDIR)'/man$$section/ || exit 1; done; done
 	$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SHAREDIR)/systemd'
 	$(foreach unit,$(UNITS),$(call put_unit,$(unit),$(DESTDIR)$(UNITDIR)) &&) :
+	$(INSTALL) -m 0644 portshim.conf.example '$(DESTDIR)$(SHAREDIR)/portshim.conf.example'
 	$(foreach unit,$(DROPINS),$(call put_unit,$(unit),$(DESTDIR)$(SHAREDIR)/systemd) &&) :
 	for shell in $(COMPLETIONS); do \
 		$(INSTALL) -D -m 0644 tools/completions/portshim.$${shell%%=*} '$(DESTDIR)'$${shell#*=} || exit 1; done

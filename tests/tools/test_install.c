@@ -53,14 +53,22 @@ static void end(void)
 
 TestSuite(install, .init = begin, .fini = end);
 
-/* Below ROOT/to, where `prefix` does not say otherwise. */
-static void make(const char *target, const char *prefix, const char *libdir)
+/* `to`: DESTDIR. */
+static void make_to(const char *to, const char *target, const char *prefix, const char *libdir)
 {
-	char to[300], build[300], other[300];
-	snprintf(to, sizeof(to), "DESTDIR=%s/to", prefix ? "" : root);
+	char destdir[320], build[300], other[300];
+	snprintf(destdir, sizeof(destdir), "DESTDIR=%s", to);
 	snprintf(build, sizeof(build), "BUILD=%s/build", root);
-	snprintf(other, sizeof(other), "PREFIX=%s", prefix ? prefix : "/usr");
-	command((const char *const[]){ "make", "-s", target, prefix ? "DESTDIR=" : to, other, build, libdir, NULL });
+	snprintf(other, sizeof(other), "PREFIX=%s", prefix);
+	command((const char *const[]){ "make", "-s", target, destdir, other, build, libdir, NULL });
+}
+
+/* Below ROOT/to, as if that were the root of the machine. */
+static void make(const char *target)
+{
+	char to[300];
+	snprintf(to, sizeof(to), "%s/to", root);
+	make_to(to, target, "/usr", NULL);
 }
 
 /* The command that was installed gives a program a port of its own. */
@@ -76,7 +84,7 @@ static void expect_works(const char *path)
 }
 
 static const char *const completions[] = {
-	"bash-completion/completions/portshim", "zsh/site-functions/_portshim", "fish/vendor_completions.d/portshim.fish",
+	"bash-completion/completions/portshim", "fish/vendor_completions.d/portshim.fish",
 };
 
 static int files_below(const char *folder)
@@ -88,10 +96,28 @@ static int files_below(const char *folder)
 	return files;
 }
 
+/* In what is below PREFIX of the folders where this machine's zsh looks. */
+static void expect_zsh_finds(const char *prefix, const char *below)
+{
+	static struct run run;
+	bool found = false;
+	char path[600];
+	run = (struct run){ .bare = true };
+	run_program(&run, (const char *const[]){ "zsh", "-f", "-c", "print -l $fpath", NULL });
+	cr_assert(exited(&run, 0), "%s", run.err);
+	for (const char *line = strtok(run.out, "\n"); line; line = strtok(NULL, "\n")) {
+		if (strncmp(line, prefix, strlen(prefix)) != 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s%s/_portshim", root, below, line + strlen(prefix));
+		found |= access(path, R_OK) == 0;
+	}
+	cr_expect(found, "zsh does not look there");
+}
+
 Test(install, works_and_can_be_taken_back)
 {
 	char path[300];
-	make("install", NULL, NULL);
+	make("install");
 	expect_works("to/usr/bin/portshim");
 	snprintf(path, sizeof(path), "%s/to/usr/share/man/man5/portshim.conf.5", root);
 	cr_assert_eq(access(path, R_OK), 0);
@@ -99,7 +125,21 @@ Test(install, works_and_can_be_taken_back)
 		snprintf(path, sizeof(path), "%s/to/usr/share/%s", root, completions[i]);
 		cr_expect_eq(access(path, R_OK), 0, "%s", path);
 	}
-	make("uninstall", NULL, NULL);
+	snprintf(path, sizeof(path), "%s/to/usr/share/portshim/portshim.conf.example", root);
+	cr_expect_eq(access(path, R_OK), 0);
+	expect_zsh_finds("/usr", "to/usr");
+	make("uninstall");
+	cr_assert_eq(files_below("to"), 0, "uninstall leaves files behind");
+}
+
+/* Below /usr/local zsh looks elsewhere. */
+Test(install, below_usr_local)
+{
+	char to[300];
+	snprintf(to, sizeof(to), "%s/to", root);
+	make_to(to, "install", "/usr/local", NULL);
+	expect_zsh_finds("/usr/local", "to/usr/local");
+	make_to(to, "uninstall", "/usr/local", NULL);
 	cr_assert_eq(files_below("to"), 0, "uninstall leaves files behind");
 }
 
@@ -109,8 +149,8 @@ Test(install, elsewhere_than_built_for)
 	char prefix[300], libdir[320];
 	snprintf(prefix, sizeof(prefix), "%s/to", root);
 	snprintf(libdir, sizeof(libdir), "LIBDIR=%s/lib64", prefix);
-	make("install", prefix, libdir);
+	make_to("", "install", prefix, libdir);
 	expect_works("to/bin/portshim");
-	make("uninstall", prefix, libdir);
+	make_to("", "uninstall", prefix, libdir);
 	cr_assert_eq(files_below("to"), 0, "uninstall leaves files behind");
 }
