@@ -116,7 +116,6 @@ static void rule_read(struct snapshot *snapshot, const struct table *table, uint
 	memcpy(rule->name, name, sizeof(name));
 	utf8_clean(rule->name);
 	set_read(rule, entry);
-	snapshot->given += rule->given;
 }
 
 static int compare_rules(const void *a, const void *b)
@@ -128,8 +127,10 @@ static int compare_rules(const void *a, const void *b)
 
 static void rules_read(struct snapshot *snapshot, const struct table *table, const char *only, const struct cells *cells)
 {
-	for (uint32_t number = 0; number < TABLE_RULES; number++)
+	for (uint32_t number = 0; number < TABLE_RULES; number++) {
 		rule_read(snapshot, table, number, only, cells);
+		snapshot->given += atomic_load(&table->rule[number].id) ? atomic_load(&table->rule[number].given) : 0;
+	}
 	if (snapshot->rules)
 		qsort(snapshot->rule, snapshot->rules, sizeof(*snapshot->rule), compare_rules);
 }
@@ -433,7 +434,6 @@ static void rule_join(const struct snapshot *snapshot, struct shown_rule *rule, 
 void snapshot_unite(struct snapshot *snapshot, const struct table *table)
 {
 	size_t kept = 0;
-	snapshot->given = 0;
 	for (size_t i = 0; i < snapshot->rules; i++) {
 		struct shown_rule *last = kept ? &snapshot->rule[kept - 1] : NULL;
 		if (last && strcmp(last->name, snapshot->rule[i].name) == 0) {
@@ -442,8 +442,7 @@ void snapshot_unite(struct snapshot *snapshot, const struct table *table)
 		}
 		if (kept != i)
 			snapshot->rule[kept] = snapshot->rule[i];
-		counts_sum(&snapshot->rule[kept], table);
-		snapshot->given += snapshot->rule[kept++].given;
+		counts_sum(&snapshot->rule[kept++], table);
 	}
 	snapshot->rules = kept;
 }

@@ -57,7 +57,8 @@ struct snapshot {
 	size_t rows, rows_room;
 	struct shown_rule *rule; /* by name */
 	size_t rules, rules_room;
-	uint64_t asked, swept, given, audit_lost;
+	uint64_t asked, swept, audit_lost;
+	uint64_t given;          /* by all rules of the table, also those that are not shown */
 	int error;               /* -errno: the kernel does not tell of its sockets */
 	uint64_t now;            /* clock_now() */
 	uint8_t use[TABLE_SPACES][65536];   /* PORT_OURS ... */

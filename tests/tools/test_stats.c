@@ -88,6 +88,24 @@ Test(stats, rules_of_one_name_are_one)
 	EXPECT_ROW("web", "20", "2", "10.0", "18", "0", "300", "30", "6", "8", "10");
 }
 
+/* What the table has given is one number: with a rule that was changed, for a rule that was asked for, in every command. */
+Test(stats, a_table_has_given_the_same_everywhere)
+{
+	struct table *table = table_make();
+	rule_make(table, "web", 2, 20005, 20019);
+	rule_make(table, "db", 4, 20100, 20109);
+	SHOW("stats", "-t", file_path("table"));
+	EXPECT_HAS("; assigned 700, asked 6,");
+	SHOW("stats", "-t", file_path("table"), "-r", "db");
+	EXPECT_HAS("; assigned 700, asked 6,");
+	SHOW("status", "-t", file_path("table"));
+	EXPECT_HAS("; given 700, asked 6,");
+	SHOW("status", "-t", file_path("table"), "-r", "db");
+	EXPECT_HAS("; given 700, asked 6,");
+	SHOW("top", "-b", "-n", "1", "-t", file_path("table"));
+	EXPECT_HAS("  given 700  asked 6  ");
+}
+
 #define PARSE_OPENMETRICS                                                                                              \
 	"from prometheus_client.openmetrics.parser import text_string_to_metric_families as read\n"                    \
 	"got = {s.name + str(sorted(s.labels.items())): s.value for m in read(text) for s in m.samples}\n"             \
