@@ -132,6 +132,15 @@ static bool split_bracketed(struct pieces *pieces, const char *words, struct tex
 	return split_tail(pieces, close + 1, why);
 }
 
+/* Two colons: an address of IPv6 has nothing but digits before the first. */
+static void explain_colons(struct text *why, const char *words)
+{
+	if (words[strspn(words, "0123456789abcdefABCDEF")] == ':')
+		text_add(why, "is an IPv6 address without brackets; write [2001:db8::1]:443, or [2001:db8::1] for any port");
+	else
+		text_add(why, "has two ports; write one, or a range such as 8000-8099, and each further one with its address");
+}
+
 static bool split(struct pieces *pieces, const char *words, struct text *why)
 {
 	const char *colon = strchr(words, ':'), *end = words + strcspn(words, ":/");
@@ -140,7 +149,7 @@ static bool split(struct pieces *pieces, const char *words, struct text *why)
 	if (*words == '[')
 		return split_bracketed(pieces, words, why);
 	if (colon && strchr(colon + 1, ':')) {
-		text_add(why, "is an IPv6 address without brackets; write [2001:db8::1]:443, or [2001:db8::1] for any port");
+		explain_colons(why, words);
 		return false;
 	}
 	pieces->addr = piece_to(words, end);
@@ -301,6 +310,11 @@ bool target_parse(struct target *target, const char *words, struct text *why)
 	struct pieces pieces;
 
 	*target = (struct target){ 0 };
+	if (*words == '!' || words[strcspn(words, " \t")]) {
+		text_add(why, *words == '!' ? "is an exclusion, and 'to' has none; write a rule with it and action = pass above this one"
+		                            : TEXT_WANTS_COMMAS);
+		return false;
+	}
 	if (!split(&pieces, words, why) || !take_ports(target, pieces.ports, why))
 		return false;
 	if (pieces.addr.length == 1 && *pieces.addr.at == '*' && !pieces.bracketed) {

@@ -51,6 +51,8 @@ static bool take_id(struct taking *taking, const struct item *item, const char *
 	}
 	if (look_up(text, item->words, id))
 		return true;
+	if (value_has_blank(item))
+		return value_refuse(taking, item, TEXT_WANTS_COMMAS);
 	why = value_complain(taking, item->words);
 	text_add(why, text ? "is not in " : "cannot be looked up without ");
 	text_add(why, file);

@@ -134,6 +134,15 @@ static bool suggest_order(const struct ports_item *item, uint64_t lo, uint64_t h
 	return false;
 }
 
+/* "20000 20010": what has no comma between its ports. */
+static bool wants_commas(const struct ports_item *item)
+{
+	size_t blank = strcspn(item->words, " \t");
+	const char *next = item->words + blank + strspn(item->words + blank, " \t");
+
+	return blank < item->length && *next && strspn(next, "123456789!") > 0;
+}
+
 static bool add_numbers(const struct ports_item *item)
 {
 	const char *dash = memchr(item->words, '-', item->length);
@@ -146,10 +155,11 @@ static bool add_numbers(const struct ports_item *item)
 	if (dash)
 		dash += 1 + strspn(dash + 1, " \t");
 	if (!text_to_number(item->words, first, UINT32_MAX, &lo))
-		return refuse(item, "is no port, range or name; write for example 20000-20099, !20050 or iana");
+		return refuse(item, wants_commas(item) ? TEXT_WANTS_COMMAS :
+		              "is no port, range or name; write for example 20000-20099, !20050 or iana");
 	hi = lo;
 	if (dash && !text_to_number(dash, (size_t)(item->words + item->length - dash), UINT32_MAX, &hi))
-		return refuse(item, "is no range of ports; write for example 20000-20099");
+		return refuse(item, wants_commas(item) ? TEXT_WANTS_COMMAS : "is no range of ports; write for example 20000-20099");
 	if (lo > 65535 || hi > 65535)
 		return refuse(item, "goes beyond the last port; write at most 65535");
 	if (lo > hi && hi)

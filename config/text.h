@@ -27,6 +27,9 @@ void text_add_bytes(struct text *text, const char *bytes, size_t length);
 /* The bytes in single quotes, as messages show what a user wrote: control bytes as '?', no more than 60. */
 void text_add_quoted(struct text *text, const char *bytes, size_t length);
 
+/* What is said of an item that has a blank where none can be: the commas are missing. */
+#define TEXT_WANTS_COMMAS "has a blank in it; separate the items of a list by commas, as in a, b"
+
 void text_add_number(struct text *text, uint64_t number);
 
 /* "192.0.2.1" or, for IPv6, the form of RFC 5952 in brackets where `brackets` is set. */

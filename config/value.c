@@ -37,12 +37,20 @@ static bool find_word(const struct taking *taking, const char *name, int *value)
 	return false;
 }
 
+bool value_has_blank(const struct item *item)
+{
+	return item->words[strcspn(item->words, " \t")] != '\0';
+}
+
 /* "...; did you mean 'tcp'?" or "...; write tcp, udp, sctp ...". */
 static bool refuse_word(struct taking *taking, const struct item *item, const char *also)
 {
 	struct suggestion near = SUGGESTION_FOR(item->words, strlen(item->words));
-	struct text *text = value_complain(taking, item->words);
+	struct text *text;
 
+	if (taking->key->list && value_has_blank(item))
+		return value_refuse(taking, item, TEXT_WANTS_COMMAS);
+	text = value_complain(taking, item->words);
 	for (const struct word *word = taking->key->words; word->name; word++)
 		suggest_consider(&near, word->name);
 	text_add(text, "is not known; ");
@@ -151,5 +159,7 @@ const char *value_duration(const char *words, uint64_t *ms)
 			return NULL;
 		}
 	}
+	if (words[digits] == ' ' || words[digits] == '\t')
+		return "has a blank before its unit; write it without the blank, as in 30s";
 	return "has a unit that is not known; write ms, s, m or h, as in 30s";
 }

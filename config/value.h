@@ -10,6 +10,9 @@ struct text *value_complain(struct taking *taking, const char *words);
 /* "KEY: 'ITEM' WORDS" as an error of the item's line; always false. */
 bool value_refuse(struct taking *taking, const struct item *item, const char *words);
 
+/* Whether there is a blank in it: in a list of words and names a comma is missing then. */
+bool value_has_blank(const struct item *item);
+
 /* A copy in the policy; NULL (and taking->no_memory) when memory is out. */
 const char *value_keep(struct taking *taking, const char *words);
 

@@ -139,6 +139,15 @@ Test(target, each_error_says_what_to_write)
 	expect_bad("2001:db8::1", "[2001:db8::1]");
 	expect_bad("2001:db8::1:443", "brackets");
 	expect_bad("2001:db8::/32", "brackets");
+	expect_bad("::ffff:10.0.0.1", "brackets");
+	expect_bad("10.20.0.0/16:1521:22", "has two ports; write one, or a range");
+	expect_bad("10.20.0.1:1521:22", "has two ports");
+	expect_bad("*:80:443", "has two ports");
+	expect_bad("db.example.org:80:443", "has two ports");
+	expect_bad("!10.0.0.0/8", "'to' has none; write a rule with it and action = pass above this one");
+	expect_bad("10.0.0.1:80 10.0.0.2:80", "separate the items of a list by commas");
+	expect_bad("[2001:db8::1]:80 [2001:db8::2]:80", "separate the items of a list by commas");
+	expect_bad("10.0.0.1 10.0.0.2", "separate the items of a list by commas");
 	expect_bad("[2001:db8::1", "']'");
 	expect_bad("[2001:db8::1]443", "behind the ']'");
 	expect_bad("[2001:db8::/32]/32", "two prefixes");

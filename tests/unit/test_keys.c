@@ -179,7 +179,7 @@ Test(keys, call)
 	EXPECT_RULE("call = connect, send, bind, listen", rule->calls == CALL_ANY);
 	expect_key_error("call = conect", "did you mean 'connect'?");
 	expect_key_error("call = accept", "write connect, send, bind, listen");
-	expect_key_error("call = connect send", "is not known");
+	expect_key_error("call = connect send", "separate the items");
 }
 
 Test(keys, protocol)
@@ -215,6 +215,8 @@ Test(keys, ports)
 	EXPECT_RULE("program = x", rule->ports.count == 100);
 	expect_error("[rule a]\nports = 1,\n 2,\n linx\n", 4, "ports: 'linx' names no range; did you mean 'linux'?");
 	expect_error("[rule a]\nports = 1, !1\n", 2, "empty");
+	expect_error("[rule a]\nports = 20000 20010\n", 2, "ports: '20000 20010' has a blank in it; separate the items of a list by commas");
+	expect_error("[rule a]\nports = 20000-20010 !20005\n", 2, "separate the items of a list by commas");
 	expect_error("[rule a]\nports = 1 - 2 - 3\n", 2, "range");
 }
 
@@ -259,7 +261,7 @@ Test(keys, cooldown)
 	EXPECT_RULE("cooldown = 1h", rule->cooldown_ms == 3600000);
 	EXPECT_RULE("cooldown = 1000000000h", rule->cooldown_ms == 3600000000000000);
 	expect_key_error("cooldown = 30", "no unit; write");
-	expect_key_error("cooldown = 30 s", "unit that is not known");
+	expect_key_error("cooldown = 30 s", "blank before its unit");
 	expect_key_error("cooldown = 1d", "unit that is not known");
 	expect_key_error("cooldown = s", "no duration");
 	expect_key_error("cooldown = -1s", "no duration");
@@ -311,4 +313,25 @@ Test(keys, everything_together)
 	                            "share = never\ncooldown = 0\nexhausted = wait 5s\nexplicit = keep\nsource = 192.0.2.10");
 
 	policy_free(&policy);
+}
+
+/* Where words and names have a blank between them, the comma is missing. */
+Test(keys, a_list_wants_commas)
+{
+	static const char *const lines[] = { "call = connect sendto", "protocol = tcp udp", "family = ipv4\tipv6", "user = root daemon",
+		"group = root adm" };
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char text[120];
+
+		snprintf(text, sizeof(text), "[rule a]\nports = 1\n%s\n", lines[i]);
+		expect_error(text, 3, "has a blank in it; separate the items of a list by commas, as in a, b");
+	}
+	expect_error("[rule a]\nports = 1\nchoose = least recent\n", 3, "did you mean 'least-recent'?"); /* is no list */
+}
+
+Test(keys, a_duration_has_no_blank)
+{
+	expect_error("[rule a]\nports = 1\ncooldown = 5 s\n", 3, "cooldown: '5 s' has a blank before its unit; write it without the blank");
+	expect_error("[rule a]\nports = 1\nexhausted = wait 5 s\n", 3, "'wait 5 s' has a blank before its unit; write it without the blank");
 }
