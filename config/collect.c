@@ -4,16 +4,66 @@
 #include "reading.h"
 #include "suggest.h"
 
+/* What other tools, and ip(7), call what the keys are for. */
+static const struct { char name[13], key[10]; } known_elsewhere[] = {
+	{ "exe", "program" }, { "executable", "program" }, { "binary", "program" }, { "process", "program" },
+	{ "comm", "program" }, { "path", "program" }, { "cmd", "command" }, { "cmdline", "command" }, { "args", "command" },
+	{ "uid", "user" }, { "owner", "user" }, { "gid", "group" }, { "unit", "cgroup" }, { "service", "cgroup" },
+	{ "environment", "env" }, { "variable", "env" }, { "syscall", "call" }, { "proto", "protocol" }, { "dest", "to" },
+	{ "destination", "to" }, { "dst", "to" }, { "daddr", "to" }, { "dport", "to" }, { "host", "to" }, { "remote", "to" },
+	{ "address", "to" }, { "sport", "ports" }, { "port-range", "ports" }, { "range", "ports" }, { "local-port", "ports" },
+	{ "source-port", "ports" }, { "algorithm", "choose" }, { "order", "choose" }, { "sharing", "share" },
+	{ "exclusive", "share" }, { "timeout", "exhausted" }, { "wait", "exhausted" }, { "fallback", "exhausted" },
+	{ "src", "source" }, { "saddr", "source" }, { "bind-address", "source" }, { "log-file", "log-to" }, { "logfile", "log-to" },
+	{ "syslog", "log-to" }, { "log-level", "log" }, { "loglevel", "log" },
+};
+
+/* Whether they are the same but for case, and '_' for '-'. */
+static bool same_name(const char *name, const char *known)
+{
+	for (; *known; name++, known++)
+		if ((*name == '_' ? '-' : *name | ('a' ^ 'A')) != *known)
+			return false;
+	return !*name;
+}
+
+/* The key of this section that is nearest to the name, or is for what it says. */
+static void find_near(struct suggestion *near, enum section section)
+{
+	size_t n;
+	const struct key *key = keys_table(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (key[i].section == section)
+			suggest_consider(near, key[i].name);
+	for (size_t i = 0; i < sizeof(known_elsewhere) / sizeof(known_elsewhere[0]) && !near->best; i++)
+		if (same_name(near->words, known_elsewhere[i].name) &&
+		    keys_find(section, known_elsewhere[i].key, strlen(known_elsewhere[i].key)))
+			near->best = known_elsewhere[i].key;
+}
+
+/* "a rule has program, command ..." */
+static void list_keys(struct text *text, enum section section)
+{
+	size_t n;
+	const struct key *key = keys_table(&n);
+
+	text_add(text, section == SECTION_RULE ? "a rule has" : "[portshim] has");
+	for (size_t i = 0, listed = 0; i < n; i++) {
+		if (key[i].section != section)
+			continue;
+		text_add(text, listed++ ? ", " : " ");
+		text_add(text, key[i].name);
+	}
+}
+
 static void refuse_key(struct reading *reading, const char *name, int line)
 {
 	struct suggestion near = SUGGESTION_FOR(name, strlen(name));
 	struct text *text = findings_words(&reading->findings);
-	size_t n;
-	const struct key *key = keys_table(&n), *elsewhere = keys_find(SECTION_ANY, name, strlen(name));
+	const struct key *elsewhere = keys_find(SECTION_ANY, name, strlen(name));
 
-	for (size_t i = 0; i < n; i++)
-		if (key[i].section == reading->section)
-			suggest_consider(&near, key[i].name);
+	find_near(&near, reading->section);
 	text_add(text, "unknown key ");
 	text_add_quoted(text, name, strlen(name));
 	if (elsewhere) {
@@ -21,7 +71,9 @@ static void refuse_key(struct reading *reading, const char *name, int line)
 		                                                  : " in a rule; write it in [portshim]");
 	} else {
 		text_add(text, "; ");
-		suggest_add(&near, text, "portshim.conf(5) lists the keys");
+		suggest_add(&near, text, "");
+		if (!near.best)
+			list_keys(text, reading->section);
 	}
 	findings_add(&reading->findings, SEVERITY_ERROR, line);
 	reading->given.refused = reading->given.refused || near.best;

@@ -99,10 +99,33 @@ Test(policy, unknown_keys)
 {
 	expect_error("[rule a]\nport = 1\n", 2, "unknown key 'port'; did you mean 'ports'?");
 	expect_error("[rule a]\nports = 1\nPorts = 1\n", 3, "did you mean 'ports'?");
-	expect_error("[rule a]\nports = 1\nexclusive = yes\n", 3, "unknown key 'exclusive'");
+	expect_error("[rule a]\nports = 1\nexclusive = yes\n", 3, "unknown key 'exclusive'; did you mean 'share'?");
+	expect_error("[rule a]\nports = 1\nDest_inat = x\n", 3, "unknown key 'Dest_inat'; a rule has program, command, user, group, "
+	             "cgroup, env, call, protocol, family, to, action, ports, choose, share, cooldown, exhausted, explicit, source");
+	expect_error("[portshim]\nport-range = 1\n", 2, "unknown key 'port-range'; [portshim] has table, log, log-to, audit");
 	expect_error("[rule a]\nports = 1\nlog = info\n", 3, "write it in [portshim]");
 	expect_error("[portshim]\nports = 1\n", 2, "write it in a [rule NAME]");
 	expect_error("[portshim]\ntabel = none\n", 2, "did you mean 'table'?");
+}
+
+/* What other tools call it. */
+Test(policy, keys_by_other_names)
+{
+	static const char *const names[][2] = {
+		{ "proto", "protocol" }, { "dest", "to" }, { "destination", "to" }, { "dport", "to" }, { "sport", "ports" },
+		{ "uid", "user" }, { "gid", "group" }, { "cmd", "command" }, { "port_range", "ports" }, { "PORT-RANGE", "ports" },
+		{ "exe", "program" }, { "src", "source" }, { "timeout", "exhausted" },
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char text[100], words[100];
+
+		snprintf(text, sizeof(text), "[rule a]\nports = 1\n%s = 1\n", names[i][0]);
+		snprintf(words, sizeof(words), "unknown key '%s'; did you mean '%s'?", names[i][0], names[i][1]);
+		expect_error(text, 3, words);
+	}
+	expect_error("[portshim]\nlog_level = info\n", 2, "unknown key 'log_level'; did you mean 'log'?");
+	expect_error("[portshim]\nlogfile = /x\n", 2, "unknown key 'logfile'; did you mean 'log-to'?");
 }
 
 Test(policy, assign_needs_ports)
