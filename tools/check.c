@@ -122,6 +122,7 @@ static void advise(struct checked *checked)
 	rules_name(checked);
 	machine_ask(&checked->machine, &loaded->policy);
 	check_rules(&subject);
+	check_patterns(&subject);
 	check_sets(&subject);
 	check_taken(&subject);
 	check_places(&subject);

@@ -51,6 +51,7 @@ static void advise(const char *text)
 	advice_free(&found);
 	lines_read(&lines, text, strlen(text));
 	check_rules(&subject);
+	check_patterns(&subject);
 	check_sets(&subject);
 	check_taken(&subject);
 	check_places(&subject);
@@ -102,7 +103,39 @@ Test(advice, a_good_set_outside_of_the_range_is_worth_no_word)
 {
 	expect_none("[rule a]\nports = 20000-20099, !20050\n");
 	expect_none("[rule a]\nprogram = curl\nto = 10.0.0.0/8:443\nprotocol = tcp\nports = 20000\ncooldown = 0\n");
-	expect_none("");
+}
+
+Test(advice, a_policy_without_a_rule)
+{
+	expect_warning("", 0, "no-rule", "there is no rule in it: every call passes");
+	expect_warning("[portshim]\nlog = none\n", 0, "no-rule", "there is no rule in it");
+}
+
+/* --- patterns that are like nothing ------------------------------------------------------------------------------ */
+
+static void expect_unlike(const char *line, const char *words)
+{
+	char text[200];
+	snprintf(text, sizeof(text), "[rule a]\nports = 20000\n%s\n", line);
+	expect_warning(text, 3, "no-match", words);
+}
+
+Test(advice, patterns_with_what_a_shell_takes_away)
+{
+	expect_unlike("program = \"curl\"", "rule a: program: nothing is like \"curl\": the quotes are a part of it");
+	expect_unlike("program = curl, '/usr/bin/wget'", "nothing is like '/usr/bin/wget': the quotes");
+	expect_unlike("command = \"*catalina*\"", "rule a: command: nothing is like \"*catalina*\": the quotes");
+	expect_unlike("env = X=\"batch\"", "rule a: env: nothing is like X=\"batch\": the quotes");
+	expect_unlike("program = ~/bin/erp", "nothing is like ~/bin/erp: '~' and variables are not expanded");
+	expect_unlike("program = $HOME/bin/erp", "'~' and variables are not expanded");
+	expect_unlike("program = bin/erp", "with a '/' it is held against the whole path");
+	expect_unlike("program = ./erp", "with a '/' it is held against the whole path");
+	expect_unlike("cgroup = system.slice/erp.service", "rule a: cgroup: nothing is like system.slice/erp.service: paths of cgroups begin "
+	                                                   "with '/'");
+	expect_unlike("cgroup = \"/system.slice/*\"", "the quotes are a part of it");
+	expect_warning("[rule a]\nports = 20000\nprogram = curl,\n  \"wget\"\n", 4, "no-match", "\"wget\"");
+	expect_none("[rule a]\nports = 20000\nprogram = curl, */erp, [ab]/x, ?opt/x, it's, o'clock*\ncommand = *\"x\"*, x\n"
+	            "cgroup = /a, *b, ?c, [d]*\nenv = X=*, Y=a\"b\n");
 }
 
 Test(advice, a_set_in_the_kernels_range_is_to_be_reserved)

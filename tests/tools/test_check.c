@@ -50,6 +50,14 @@ static bool has_advice(const char *kind, int line, const char *words, const char
 	cr_expect(has_advice("warning", line, words, name), "no warning %d %s [%s] in\n%s", line, words, name, shown.err)
 #define EXPECT_NO(name) cr_expect_not(strstr(shown.err, "[" name "]"), "%s", shown.err)
 
+/* Nothing is in it yet: `run` says so as well. */
+Test(check, a_policy_without_a_rule)
+{
+	check("");
+	EXPECT_WARNING(0, "there is no rule in it", "no-rule");
+	cr_expect(exited(&shown, 0) && strstr(shown.out, ": no rule, no port: no error, 1 warning\n"), "%s", shown.out);
+}
+
 /* What python3 says of an expression over the output, `check`. */
 static void expect_json(const char *expression)
 {
@@ -69,7 +77,6 @@ static void expect_json(const char *expression)
 Test(check, a_good_policy)
 {
 	expect_clean(GOOD, "1 rule, 100 ports: no error, no warning");
-	expect_clean("", "no rule, no port: no error, no warning");
 	expect_clean("[rule b]\nprogram = b\naction = pass\n[rule a]\nports = 20100\n[portshim]\nlog = none\n",
 	             "2 rules, 1 port: no error, no warning");
 }

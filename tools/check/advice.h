@@ -5,6 +5,7 @@
  * prints it. All but the last ask nothing themselves, so a test can tell them of any machine:
  *
  *   rules.c    the rules against each other: hidden ones, sets that overlap, UDP sockets between two rules;
+ *   patterns.c a policy without rules, patterns that are like nothing;
  *   sets.c     each rule's set against the kernel's settings, and against what a set of that size can carry;
  *   taken.c    each rule's set against sockets, services and the table's counters;
  *   places.c   destinations and local addresses;
@@ -30,6 +31,7 @@ enum advice_kind { ADVICE_ERROR, ADVICE_WARNING, ADVICE_NOTE };
 	X(PRIVILEGED_PORTS, "privileged-ports") X(FEW_PORTS, "few-ports") X(LONG_COOLDOWN, "long-cooldown") \
 	X(NAT_SHARING, "nat-sharing") X(HELD_PORTS, "held-ports") X(SERVICE_PORTS, "service-ports") \
 	X(USED_UP, "used-up") X(NO_ROUTE, "no-route") X(NO_SOURCE, "no-source") X(NO_PROGRAM, "no-program") \
+	X(NO_RULE, "no-rule") X(NO_MATCH, "no-match") \
 	X(TABLE, "table") X(LOG_FILE, "log-file") X(AUDIT_FILE, "audit-file") X(POLICY_FILE, "policy-file")
 
 #define ADVICE_ENTRY(name, word) CHECK_##name,
@@ -71,6 +73,7 @@ void advice_sort(struct advices *found);
 void advice_free(struct advices *found);
 
 void check_rules(const struct subject *subject);
+void check_patterns(const struct subject *subject);
 void check_sets(const struct subject *subject);
 void check_taken(const struct subject *subject);
 void check_places(const struct subject *subject);

@@ -58,7 +58,7 @@ static void value_seen(void *context, const char *name, const char *value, int l
 		reading->line[id] = line;
 		reading->index = 0;
 	}
-	if (id == KEY_TO || id == KEY_PROGRAM)
+	if (id == KEY_TO || id == KEY_PROGRAM || id == KEY_COMMAND || id == KEY_CGROUP || id == KEY_ENV)
 		items_see(reading, id, value, line);
 }
 

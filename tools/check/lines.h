@@ -11,7 +11,7 @@ struct lines {
 	int portshim[KEYS];      /* of [portshim]; 0: not given */
 	int (*rule)[KEYS];       /* of each rule, in file order */
 	size_t rules, room;
-	struct item_line *item;  /* of `to` and `program`, whose items are advised on one by one */
+	struct item_line *item;  /* of `to` and of lists of patterns: items that are advised on one by one */
 	size_t items, items_room;
 };
 
