@@ -43,8 +43,9 @@ void facts_keep_at_start(int argc, char *const argv[]);
  * of threads may ask. What /proc does not tell is "". Async-signal-safe. */
 void facts_read(struct facts *facts, struct arena *arena);
 
-/* The facts of another process, as far as /proc tells; where it does not say by which name it was started, that is its first
- * argument. 0, or -errno where it is not there (-ENOENT) or may not be looked at (-EACCES). For the tools. */
+/* The facts of another process (0: of this one, of which none are kept then), as far as /proc tells; where it does not say
+ * by which name it was started, that is its first argument. 0, or -errno where it is not there (-ENOENT) or may not be looked
+ * at (-EACCES). For the tools. */
 int facts_of(struct facts *facts, struct arena *arena, uint32_t pid);
 
 /* A variable among the facts; NULL if unset. */

@@ -8,14 +8,12 @@
 
 #include "config/text.h"
 #include "tools/commands.h"
+#include "tools/concern.h"
 #include "tools/json.h"
 #include "tools/library.h"
-#include "tools/memory.h"
 #include "tools/message.h"
 #include "tools/paint.h"
 #include "tools/policy_file.h"
-#include "tools/rule_words.h"
-#include "tools/subject.h"
 #include "tools/supervise/supervise.h"
 #include "tools/utf8.h"
 
@@ -198,66 +196,19 @@ static void examine_variables(struct checks *findings, const struct patient *pat
 
 /* --- the policy ------------------------------------------------------------------------------------------ */
 
-#define NAMES_ROOM 400 /* as many names as fit */
-
-static void names_add(char names[NAMES_ROOM], const char *name, const char *behind)
-{
-	size_t at = strlen(names);
-	snprintf(names + at, NAMES_ROOM - at, "%s%s%s", at ? ", " : "", name, behind);
-}
-
-/* " if it becomes user 1001 (ben)": one of them, or the user of one and a group of the other, if a rule asks for both. */
-static char *becoming_words(const struct rule *rule, unsigned int misses)
-{
-	char *user = misses & CONDITION_USER ? wanted_words(rule, CONDITION_USER) : NULL;
-	char *group = misses & CONDITION_GROUP ? wanted_words(rule, CONDITION_GROUP) : NULL;
-	char *words = memory_words(" if it becomes %s%s%s%s%s", user ? "user " : "", user ? user : "", user && group ? " and " : "",
-	                           group ? "group " : "", group ? group : "");
-	free(user);
-	free(group);
-	return words;
-}
-
-/* Why the first of the rules is not: explain has them all. */
-static void note_no_rule(struct checks *findings, const struct subject *subject, const struct policy *policy,
-                         const struct question *question)
-{
-	const struct rule *rule = policy->rule;
-	unsigned int misses = policy->rules ? rule_misses(rule, &subject->patient.facts) : 0;
-	if (!policy->rules) {
-		note(findings, "rule", false, "the policy has none; portshim.conf(5) says how to write one");
-		return;
-	}
-	unsigned int first = misses ? misses & -misses : rule->user.n ? CONDITION_USER : CONDITION_GROUP;
-	char *why = condition_words(rule, (enum condition)first, &subject->patient.facts, question);
-	note(findings, "rule", false, "none of %u concerns it: rule %s: %s; 'portshim explain' has the others, and every reason",
-	     policy->rules, rule->name, why);
-	free(why);
-}
-
-/* Rules of other users decide only for what may become such a one. */
 static void examine_rules(struct checks *findings, const struct subject *subject, const struct policy *policy)
 {
-	const struct question question = { .identity = &subject->identity };
-	char can[NAMES_ROOM] = "";
-	struct view view;
-	if (!view_make(&view, policy, &subject->patient.facts)) {
+	struct concern concern;
+	if (!concern_find(&concern, subject, policy))
 		note(findings, "rule", false, "memory is out");
-		return;
-	}
-	for (uint32_t i = 0; i < view.n_live; i++) {
-		const struct rule *rule = &policy->rule[view.live[i].index];
-		unsigned int misses = view_misses(&view, i, &question) & (CONDITION_USER | CONDITION_GROUP);
-		char *becoming = misses ? becoming_words(rule, misses) : memory_words("%s", "");
-		if (!misses || subject->may_change)
-			names_add(can, rule->name, becoming);
-		free(becoming);
-	}
-	if (can[0])
-		note(findings, "rule", true, "%s: can decide its calls", can);
+	else if (concern.rules)
+		note(findings, "rule", true, "%s: can decide its calls", concern.rules);
+	else if (concern.why_not)
+		note(findings, "rule", false, "none of %u concerns it: %s; 'portshim explain' has the others, and every reason",
+		     policy->rules, concern.why_not);
 	else
-		note_no_rule(findings, subject, policy, &question);
-	view_free(&view);
+		note(findings, "rule", false, "the policy has none; portshim.conf(5) says how to write one");
+	concern_free(&concern);
 }
 
 /* The policy that the library would find there. False if there is none. */

@@ -121,7 +121,7 @@ bool patient_of_command(struct patient *patient, char *const argv[])
 	struct facts own;
 	*patient = (struct patient){ .pid = 0 };
 	reach_find(&patient->reach, argv[0]);
-	facts_read(&own, &patient->arena);
+	facts_of(&own, &patient->arena, 0); /* of this process; facts_read() would keep them, for `run` has yet to set variables */
 	bool secure = reach_is_privileged(&patient->reach);
 	const char *program = patient->reach.interpreter[0] ? patient->reach.interpreter : patient->reach.path;
 	patient->facts = (struct facts){

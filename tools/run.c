@@ -15,6 +15,7 @@
 
 #include "config/keys.h"
 #include "tools/commands.h"
+#include "tools/concern.h"
 #include "tools/library.h"
 #include "tools/message.h"
 #include "tools/policy_file.h"
@@ -156,22 +157,36 @@ static bool policy_export(const struct policy_file *loaded, const struct options
 	return variable_set("PORTSHIM_CONF", path) && variable_set("PORTSHIM_PORTS", NULL);
 }
 
-/* Checks the policy and puts it into the environment; *level: what its `log` says. */
-static bool policy_prepare(const struct options *options, enum log_level *level)
+static bool is_info(const char *log, enum log_level level)
 {
-	struct policy_file loaded;
-	if (!policy_file_load(&loaded, options->config, options->ports)) {
-		if (loaded.name)
+	return log && is_log_level(log) ? strcmp(log, "info") == 0 || strcmp(log, "debug") == 0 : level >= LOG_LEVEL_INFO;
+}
+
+/* What the program starts may be another's; so this is told to those who ask for it, and is no warning. */
+static void say_no_concern(const struct policy_file *loaded, const struct options *options)
+{
+	static struct subject subject;
+	struct concern concern = { .rules = NULL };
+	if (patient_of_command(&subject.patient, options->command) && subject.patient.reach.path[0] && subject_identify(&subject) &&
+	    concern_find(&concern, &subject, &loaded->policy) && concern.why_not)
+		fprintf(stderr, "portshim: no rule of %s concerns %s itself (%s); 'portshim explain' has every reason\n", loaded->name,
+		        subject.patient.shown, concern.why_not);
+	concern_free(&concern);
+	subject_free(&subject);
+}
+
+/* Checks the policy and puts it into the environment. */
+static bool policy_prepare(struct policy_file *loaded, const struct options *options)
+{
+	if (!policy_file_load(loaded, options->config, options->ports)) {
+		if (loaded->name)
 			say_error("%s was not started: %u error%s in the policy %s; put it right and start again",
-			          options->command[0], loaded.errors, loaded.errors == 1 ? "" : "s", loaded.name);
+			          options->command[0], loaded->errors, loaded->errors == 1 ? "" : "s", loaded->name);
 		return false;
 	}
-	if (loaded.policy.rules == 0 && loaded.policy.log >= LOG_LEVEL_ERROR)
-		say_warning("%s has no rule: the ports of %s are the kernel's choice", loaded.name, options->command[0]);
-	bool exported = policy_export(&loaded, options);
-	*level = loaded.policy.log;
-	policy_file_free(&loaded);
-	return exported;
+	if (loaded->policy.rules == 0 && loaded->policy.log >= LOG_LEVEL_ERROR)
+		say_warning("%s has no rule: the ports of %s are the kernel's choice", loaded->name, options->command[0]);
+	return policy_export(loaded, options);
 }
 
 static bool is_switched_off(void)
@@ -214,11 +229,8 @@ static void say_way(const struct start *start, enum log_level level)
 		[WAY_PRELOAD] = "the library is preloaded",
 		[WAY_SUPERVISE] = "it is supervised",
 	};
-	const char *log = getenv("PORTSHIM_LOG");
-	bool wanted = log && is_log_level(log) ? strcmp(log, "info") == 0 || strcmp(log, "debug") == 0 :
-	                                         level >= LOG_LEVEL_INFO;
 	const char *reason = reach_reason(&start->reach);
-	if (wanted && !start->hindrance) /* that is told by a warning */
+	if (is_info(getenv("PORTSHIM_LOG"), level) && !start->hindrance) /* that is told by a warning */
 		fprintf(stderr, "portshim: %s%s%s: %s\n", start->reach.path, reason[0] ? " " : "", reason, words[start->way]);
 }
 
@@ -310,22 +322,25 @@ int run_main(int argc, char **argv)
 	struct options options;
 	struct library library = { .path = "" };
 	struct start start = { .environment = environment_given() };
-	enum log_level level;
+	struct policy_file loaded;
 	if (!options_read(&options, argc, argv) || !start.environment)
 		return RUN_FAILED;
 	if (options.help) {
 		usage_print();
 		return EXIT_SUCCESS;
 	}
-	if (!policy_prepare(&options, &level) || (options.mode != MODE_SUPERVISE && !library_find(&library)))
+	if (!policy_prepare(&loaded, &options) || (options.mode != MODE_SUPERVISE && !library_find(&library)))
 		return RUN_FAILED;
 	start.command = options.command;
 	reach_find(&start.reach, options.command[0]);
 	bool other_word = reach_extend(&start.reach, &library);
 	if (start.reach.verdict == REACH_NOT_FOUND || start.reach.verdict == REACH_NOT_EXECUTABLE)
 		return start_failed(&start.reach, options.command[0], start.reach.error);
-	if (!variables_prepare(&options) || !way_find(&start, &options, level))
+	if (!variables_prepare(&options) || !way_find(&start, &options, loaded.policy.log))
 		return RUN_FAILED;
+	if (is_info(getenv("PORTSHIM_LOG"), loaded.policy.log))
+		say_no_concern(&loaded, &options);
+	policy_file_free(&loaded);
 	prune_tables();
 	switch (start.way) {
 	case WAY_SUPERVISE:

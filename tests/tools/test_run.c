@@ -220,6 +220,21 @@ Test(run, says_that_a_policy_has_no_rule)
 	EXPECT_SILENT(PORTSHIM("run", "-c", path, "echo", "hello"), 0, "hello\n");
 }
 
+/* What the program starts may be some rule's, so that is told at info, and is no warning. */
+Test(run, says_at_info_that_no_rule_concerns_the_program)
+{
+	const char *path = text_make("other.conf", "[rule a]\nprogram = other\nports = 20000\n", 0644), *words = "portshim: no rule of ";
+	struct outcome outcome = PORTSHIM("run", "-c", path, "--log=info", "echo", "hello");
+	cr_expect_eq(outcome.code, 0);
+	cr_expect(strstr(outcome.errors, words), "%s", outcome.errors);
+	cr_expect(strstr(outcome.errors, "other.conf concerns echo itself (rule a: program = other: the program is /"), "%s",
+	          outcome.errors);
+	EXPECT_SILENT(PORTSHIM("run", "-c", path, "echo", "hello"), 0, "hello\n");
+	path = text_make("its.conf", "[rule a]\nprogram = other, echo\nports = 20000\n", 0644);
+	outcome = PORTSHIM("run", "-c", path, "--log=info", "echo", "hello");
+	cr_expect_not(strstr(outcome.errors, words), "%s", outcome.errors);
+}
+
 Test(run, an_unreadable_policy_starts_nothing)
 {
 	EXPECT_REFUSED(PORTSHIM("run", "-c", inside("absent.conf"), show, "started"), 125, "absent.conf: error: ");
