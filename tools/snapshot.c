@@ -447,6 +447,45 @@ void snapshot_unite(struct snapshot *snapshot, const struct table *table)
 	snapshot->rules = kept;
 }
 
+static bool policy_has(const struct policy *policy, uint64_t id)
+{
+	for (uint32_t i = 0; i < policy->rules; i++)
+		if (policy->rule[i].id == id)
+			return true;
+	return false;
+}
+
+/* What no cell is for is of the first rule that has its port: of those that remain, perhaps another one. */
+static size_t row_rule_now(const struct snapshot *snapshot, const struct row *row, uint32_t number)
+{
+	size_t rule = rule_numbered(snapshot, number);
+	if (rule == NO_RULE && (row->state == ROW_OUTSIDE || row->state == ROW_TIME_WAIT))
+		rule = rule_with_port(snapshot, row->protocol, row->local.port);
+	return rule;
+}
+
+size_t snapshot_policy(struct snapshot *snapshot, const struct policy *policy)
+{
+	uint32_t *number = memory_zeroed(snapshot->rows, sizeof(*number)); /* of each row's rule */
+	size_t rules = 0, rows = 0, dropped;
+	for (size_t i = 0; i < snapshot->rows; i++)
+		number[i] = snapshot->row[i].rule == NO_RULE ? TABLE_RULES : snapshot->rule[snapshot->row[i].rule].number;
+	for (size_t i = 0; i < snapshot->rules; i++)
+		if (policy_has(policy, snapshot->rule[i].id))
+			snapshot->rule[rules++] = snapshot->rule[i];
+	dropped = snapshot->rules - rules;
+	snapshot->rules = rules;
+	for (size_t i = 0; i < snapshot->rows; i++) {
+		struct row row = snapshot->row[i];
+		row.rule = row_rule_now(snapshot, &row, number[i]);
+		if (row.rule != NO_RULE || number[i] == TABLE_RULES)
+			snapshot->row[rows++] = row;
+	}
+	snapshot->rows = rows;
+	free(number);
+	return dropped;
+}
+
 /* Whether a row is of this socket. */
 static bool is_shown(const struct snapshot *snapshot, size_t rows, const struct asked *socket)
 {

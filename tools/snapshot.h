@@ -79,6 +79,9 @@ void snapshot_take(struct snapshot *snapshot, const struct table *table, const c
  * shown any more: so it never shrinks. */
 void snapshot_unite(struct snapshot *snapshot, const struct table *table);
 
+/* Of the rules that are, as they are, in the policy alone: drops the others with their rows. How many it drops. */
+size_t snapshot_policy(struct snapshot *snapshot, const struct policy *policy);
+
 /* Of these ports alone: drops the rows of others, and adds sockets of the kernel's that are in no rule's set. */
 void snapshot_ports(struct snapshot *snapshot, uint16_t lo, uint16_t hi);
 

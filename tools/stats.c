@@ -135,9 +135,13 @@ static void keep(struct tables_counted *counted, const struct table_file *file, 
 
 static int one_count(struct tables_counted *counted, const struct options *options, struct table_file *file)
 {
-	int code = table_file_find(file, options->table, options->config);
+	struct policy_file loaded;
+	int code = options->config ? table_file_of_config(file, options->config, options->rule, "stats", &loaded)
+	                           : table_file_find(file, options->table, NULL);
 	if (code != EXIT_SUCCESS)
 		return code;
+	if (options->config)
+		policy_file_free(&loaded);
 	struct look about = { .file = file, .rule = options->rule, .snapshot = memory_zeroed(1, sizeof(struct snapshot)) };
 	look(&about);
 	if (!about.table) {

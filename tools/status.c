@@ -17,21 +17,23 @@
 #include "tools/screen.h"
 #include "tools/snapshot.h"
 #include "tools/table_file.h"
+#include "tools/tables.h"
 #include "tools/utf8.h"
 
 struct options {
 	const char *config, *table, *rule;
-	bool json, prune, help;
+	bool all, json, prune, help;
 };
 
 static void usage_print(void)
 {
-	fputs("Usage: portshim status [--json] [-t FILE | -c FILE] [-r RULE]\n"
+	fputs("Usage: portshim status [--json] [-t FILE | -c FILE | --all] [-r RULE]\n"
 	      "       portshim status --prune\n\n"
 	      "Shows who has which port, by the table of the programs under portshim and the kernel's own list.\n\n"
 	      "  -t, --table=FILE    the table (without -t and -c: the one of this user and network namespace,\n"
 	      "                      or the one that the policy in the usual places says)\n"
-	      "  -c, --config=FILE   the table that this policy says\n"
+	      "  -c, --config=FILE   the table that this policy says, and in it the rules of this policy\n"
+	      "  -a, --all           all tables in /dev/shm that this user may read\n"
 	      "  -r, --rule=RULE     this rule only\n"
 	      "      --json          print JSON\n"
 	      "      --prune         remove the tables that no process has (root: of all users), and name them\n"
@@ -49,17 +51,19 @@ static bool options_read(struct options *options, int argc, char **argv)
 	static const struct option known[] = {
 		{ "config", required_argument, NULL, 'c' }, { "table", required_argument, NULL, 't' },
 		{ "rule", required_argument, NULL, 'r' },   { "json", no_argument, NULL, 'j' },
+		{ "all", no_argument, NULL, 'a' },
 		{ "prune", no_argument, NULL, 'p' },        { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	*options = (struct options){ .help = false };
 	opterr = 0;
 	optind = 0; /* main() may not be the first to parse */
-	for (int option; (option = getopt_long(argc, argv, "+:c:t:r:h", known, NULL)) != -1;) {
+	for (int option; (option = getopt_long(argc, argv, "+:c:t:r:ah", known, NULL)) != -1;) {
 		switch (option) {
 		case 'c': options->config = optarg; break;
 		case 't': options->table = optarg; break;
 		case 'r': options->rule = optarg; break;
+		case 'a': options->all = true; break;
 		case 'j': options->json = true; break;
 		case 'p': options->prune = true; break;
 		case 'h': options->help = true; break;
@@ -71,12 +75,23 @@ static bool options_read(struct options *options, int argc, char **argv)
 		return true;
 	if (optind < argc)
 		return usage_wrong("it takes no argument: ", argv[optind]);
-	if (options->config && options->table)
-		return usage_wrong("--config and --table exclude each other: give one of them", "");
-	if (options->prune && (options->config || options->table || options->rule || options->json))
+	if (!!options->config + !!options->table + options->all > 1)
+		return usage_wrong("--config, --table and --all exclude each other: give one of them", "");
+	if (options->prune && (options->config || options->table || options->rule || options->json || options->all))
 		return usage_wrong("--prune goes with no other option", "");
 	return true;
 }
+
+/* A table, as it was at a moment. */
+struct shown {
+	const struct options *options;
+	const struct table_file *file;
+	const struct policy *policy;     /* whose rules are shown; NULL: all */
+	bool has_table;
+	int error;                       /* why it has none */
+	struct snapshot snapshot;
+	size_t others;                   /* rules that are not the policy's */
+};
 
 /* ---- words ----------------------------------------------------------------------------------------- */
 
@@ -210,9 +225,15 @@ static void notes_print(const struct snapshot *snapshot, const struct options *o
 			            "outside are looked for in these\n", snapshot->rule[i].name, RULE_INTERVALS);
 }
 
-static void text_print(const struct snapshot *snapshot, const struct table_file *file, const struct options *options,
-                       FILE *to)
+static void others_print(const struct shown *shown, FILE *to)
 {
+	if (shown->others && !shown->options->rule)
+		fprintf(to, "%zu other rule%s of this table, without -c\n", shown->others, shown->others == 1 ? "" : "s");
+}
+
+static void text_print(const struct shown *shown, FILE *to)
+{
+	const struct snapshot *snapshot = &shown->snapshot;
 	if (snapshot->rows) {
 		rows_print(snapshot, to);
 		putc('\n', to);
@@ -221,23 +242,25 @@ static void text_print(const struct snapshot *snapshot, const struct table_file 
 		rules_print(snapshot, to);
 		putc('\n', to);
 	}
-	notes_print(snapshot, options, to);
-	fprintf(to, "table %s, %zu bytes; given %" PRIu64 ", asked %" PRIu64 ", swept %" PRIu64 ", audit lost %" PRIu64 "\n",
-	        file->shown, sizeof(struct table), snapshot->given, snapshot->asked, snapshot->swept,
-	        snapshot->audit_lost);
+	notes_print(snapshot, shown->options, to);
+	fprintf(to, "table %s, %zu bytes; given %" PRIu64 ", asked %" PRIu64 ", swept %" PRIu64 ", audit lost %" PRIu64 "%s\n",
+	        shown->file->shown, sizeof(struct table), snapshot->given, snapshot->asked, snapshot->swept,
+	        snapshot->audit_lost,
+	        shown->options->all && snapshot->error ? "; not checked against the kernel's sockets" : "");
+	others_print(shown, to);
 }
 
 /* Cut to the width of a terminal, never elsewhere. */
-static void text_show(const struct snapshot *snapshot, const struct table_file *file, const struct options *options)
+static void text_show(const struct shown *shown)
 {
 	char *text = NULL;
 	size_t size = 0;
 	FILE *memory = open_memstream(&text, &size);
 	if (!memory) {
-		text_print(snapshot, file, options, stdout);
+		text_print(shown, stdout);
 		return;
 	}
-	text_print(snapshot, file, options, memory);
+	text_print(shown, memory);
 	fclose(memory);
 	screen_print_cut(text, screen_size(STDOUT_FILENO).columns, stdout);
 	free(text);
@@ -285,51 +308,127 @@ static void row_json(struct json *json, const struct snapshot *snapshot, const s
 	json_close(json, '}');
 }
 
-/* `snapshot` NULL: there is no table. */
-static void json_show(const struct snapshot *snapshot, const struct table_file *file)
+/* Where there is no table, all of it is 0. */
+static void json_show(struct json *json, const struct shown *shown)
 {
-	struct json json = { .to = stdout };
-	json_open(&json, NULL, '{');
-	json_words(&json, "table", file->path[0] ? file->path : NULL);
-	json_number(&json, "size", snapshot ? sizeof(struct table) : 0);
-	json_bool(&json, "checked", snapshot && !snapshot->error);
-	json_number(&json, "given", snapshot ? snapshot->given : 0);
-	json_number(&json, "asked", snapshot ? snapshot->asked : 0);
-	json_number(&json, "swept", snapshot ? snapshot->swept : 0);
-	json_number(&json, "audit_lost", snapshot ? snapshot->audit_lost : 0);
-	json_open(&json, "rules", '[');
-	for (size_t i = 0; snapshot && i < snapshot->rules; i++)
-		rule_json(&json, &snapshot->rule[i]);
-	json_close(&json, ']');
-	json_open(&json, "ports", '[');
-	for (size_t i = 0; snapshot && i < snapshot->rows; i++)
-		row_json(&json, snapshot, &snapshot->row[i]);
-	json_close(&json, ']');
-	json_close(&json, '}');
+	const struct snapshot *snapshot = &shown->snapshot;
+	json_open(json, NULL, '{');
+	json_words(json, "table", shown->file->path[0] ? shown->file->path : NULL);
+	json_number(json, "size", shown->has_table ? sizeof(struct table) : 0);
+	json_bool(json, "checked", shown->has_table && !snapshot->error);
+	json_number(json, "given", snapshot->given);
+	json_number(json, "asked", snapshot->asked);
+	json_number(json, "swept", snapshot->swept);
+	json_number(json, "audit_lost", snapshot->audit_lost);
+	json_number(json, "other_rules", shown->others);
+	json_open(json, "rules", '[');
+	for (size_t i = 0; i < snapshot->rules; i++)
+		rule_json(json, &snapshot->rule[i]);
+	json_close(json, ']');
+	json_open(json, "ports", '[');
+	for (size_t i = 0; i < snapshot->rows; i++)
+		row_json(json, snapshot, &snapshot->row[i]);
+	json_close(json, ']');
+	json_close(json, '}');
 }
 
 /* ---------------------------------------------------------------------------------------------------- */
 
-static void none_show(const struct table_file *file, const struct options *options)
+static void take(void *context)
 {
-	if (options->json)
-		json_show(NULL, file);
-	else
-		puts(file->path[0] ? TABLE_FILE_NONE : "no table: the policy says 'table = none'");
+	struct shown *shown = context;
+	const struct table *table = table_file_look(shown->file, &shown->error);
+	shown->has_table = table != NULL;
+	if (!table)
+		return;
+	snapshot_take(&shown->snapshot, table, shown->options->rule);
+	if (shown->policy)
+		shown->others = snapshot_policy(&shown->snapshot, shown->policy);
+	snapshot_who(&shown->snapshot, table);
+	table_file_leave(table);
 }
 
-static void table_show(const struct table *table, const struct table_file *file, const struct options *options)
+/* Root sees its own table, which is empty where the programs are others'. */
+static void others_tell(const struct options *options)
 {
-	struct snapshot *snapshot = memory_zeroed(1, sizeof(*snapshot));
-	snapshot_take(snapshot, table, options->rule);
-	snapshot_who(snapshot, table);
-	table_file_warn(file, snapshot->error);
-	if (options->json)
-		json_show(snapshot, file);
-	else
-		text_show(snapshot, file, options);
-	snapshot_free(snapshot);
-	free(snapshot);
+	struct tables tables;
+	if (geteuid() != 0 || options->json || options->table || options->config || options->rule)
+		return;
+	tables_find(&tables);
+	size_t n = tables_of_others(&tables, 0);
+	if (n)
+		printf("%zu table%s of other users: portshim status -a\n", n, n == 1 ? "" : "s");
+	tables_free(&tables);
+}
+
+static int one_show(const struct options *options, const struct table_file *file, const struct policy *policy)
+{
+	struct shown *shown = memory_zeroed(1, sizeof(*shown));
+	struct json json = { .to = stdout };
+	*shown = (struct shown){ .options = options, .file = file, .policy = policy };
+	take(shown);
+	int code = shown->error ? table_file_failed(file, shown->error) : EXIT_SUCCESS;
+	if (shown->has_table)
+		table_file_warn(file, shown->snapshot.error);
+	if (!shown->error && options->json)
+		json_show(&json, shown);
+	else if (shown->has_table)
+		text_show(shown);
+	else if (!shown->error)
+		puts(file->path[0] ? TABLE_FILE_NONE : "no table: the policy says 'table = none'");
+	if (!shown->error)
+		others_tell(options);
+	snapshot_free(&shown->snapshot);
+	free(shown);
+	return code;
+}
+
+/* Of one policy, whose rules alone are shown. */
+static int config_show(const struct options *options, struct table_file *file)
+{
+	struct policy_file loaded;
+	int code = table_file_of_config(file, options->config, options->rule, "status", &loaded);
+	if (code != EXIT_SUCCESS)
+		return code;
+	code = one_show(options, file, &loaded.policy);
+	policy_file_free(&loaded);
+	return code;
+}
+
+/* Those that this user may not look into, or that their users damage meanwhile, are passed over. */
+static void all_show(const struct options *options, struct table_file *file)
+{
+	struct shown *shown = memory_zeroed(1, sizeof(*shown));
+	struct json json = { .to = stdout };
+	struct tables tables;
+	bool any = false;
+	tables_find(&tables);
+	if (options->json) {
+		json_open(&json, NULL, '{');
+		json_open(&json, "tables", '[');
+	}
+	for (size_t i = 0; i < tables.n; i++) {
+		*shown = (struct shown){ .options = options, .file = file };
+		if (table_file_choose(file, tables.path[i], NULL) != EXIT_SUCCESS || !table_file_guarded(take, shown) ||
+		    !shown->has_table)
+			continue;
+		if (any && !options->json)
+			putchar('\n');
+		if (options->json)
+			json_show(&json, shown);
+		else
+			text_show(shown);
+		any = true;
+		snapshot_free(&shown->snapshot);
+	}
+	if (options->json) {
+		json_close(&json, ']');
+		json_close(&json, '}');
+	} else if (!any) {
+		puts(TABLE_FILE_NONE);
+	}
+	tables_free(&tables);
+	free(shown);
 }
 
 int status_main(int argc, char **argv)
@@ -344,16 +443,12 @@ int status_main(int argc, char **argv)
 	}
 	if (options.prune)
 		return prune_now() ? EXIT_SUCCESS : EXIT_FAILURE;
-	int error, code = table_file_find(&file, options.table, options.config);
-	if (code != EXIT_SUCCESS)
-		return code;
-	const struct table *table = table_file_look(&file, &error);
-	if (error)
-		return table_file_failed(&file, error);
-	if (table)
-		table_show(table, &file, &options);
-	else
-		none_show(&file, &options);
-	table_file_leave(table);
-	return EXIT_SUCCESS;
+	if (options.all) {
+		all_show(&options, &file);
+		return EXIT_SUCCESS;
+	}
+	if (options.config)
+		return config_show(&options, &file);
+	int code = table_file_find(&file, options.table, NULL);
+	return code == EXIT_SUCCESS ? one_show(&options, &file, NULL) : code;
 }

@@ -51,17 +51,23 @@ static int path_of_policy(struct table_file *file, const struct policy *policy, 
 	}
 }
 
+static bool load(struct policy_file *loaded, const char *config)
+{
+	if (policy_file_load(loaded, config, NULL))
+		return true;
+	if (loaded->name)
+		say_error("the policy %s does not say which table: %u error%s in it; put it right, or name the "
+		          "table with --table=FILE", loaded->name, loaded->errors, loaded->errors == 1 ? "" : "s");
+	return false;
+}
+
 static int path_find(struct table_file *file, const char *config)
 {
 	struct policy_file loaded;
 	if (!config && !policy_file_is_there())
 		return path_auto(file, geteuid());
-	if (!policy_file_load(&loaded, config, NULL)) {
-		if (loaded.name)
-			say_error("the policy %s does not say which table: %u error%s in it; put it right, or name the "
-			          "table with --table=FILE", loaded.name, loaded.errors, loaded.errors == 1 ? "" : "s");
+	if (!load(&loaded, config))
 		return EXIT_USAGE;
-	}
 	int code = path_of_policy(file, &loaded.policy, geteuid());
 	policy_file_free(&loaded);
 	return code;
@@ -104,6 +110,48 @@ int table_file_choose(struct table_file *file, const char *table, const struct p
 	memset(file, 0, sizeof(*file));
 	return named(file, table, table ? path_set(file, table) : policy ? path_of_policy(file, policy, geteuid())
 	                                                                 : path_auto(file, geteuid()));
+}
+
+/* "a, b and 3 more", to be freed. */
+static char *rule_names(const struct policy *policy)
+{
+	enum { NAMED_MAX = 20 };
+	char *names = memory_words("%s", policy->rules ? "" : "none");
+	for (uint32_t i = 0; i < policy->rules && i < NAMED_MAX; i++) {
+		char *before = names;
+		names = memory_words("%s%s%s", before, i ? ", " : "", policy->rule[i].name);
+		free(before);
+	}
+	if (policy->rules > NAMED_MAX) {
+		char *before = names;
+		names = memory_words("%s and %u more", before, policy->rules - NAMED_MAX);
+		free(before);
+	}
+	return names;
+}
+
+/* Of the name as the table keeps it. */
+static bool has_rule(const struct policy_file *loaded, const char *rule, const char *command)
+{
+	for (uint32_t i = 0; i < loaded->policy.rules; i++)
+		if (strncmp(loaded->policy.rule[i].name, rule, RULE_NAME_SIZE - 1) == 0)
+			return true;
+	char *names = rule_names(&loaded->policy);
+	say_error("%s: no rule %s in %s; its rules: %s", command, rule, loaded->name, names);
+	free(names);
+	return false;
+}
+
+int table_file_of_config(struct table_file *file, const char *config, const char *rule, const char *command,
+                         struct policy_file *loaded)
+{
+	memset(file, 0, sizeof(*file));
+	if (!load(loaded, config))
+		return EXIT_USAGE;
+	int code = rule && !has_rule(loaded, rule, command) ? EXIT_USAGE : path_of_policy(file, &loaded->policy, geteuid());
+	if (code != EXIT_SUCCESS)
+		policy_file_free(loaded);
+	return named(file, NULL, code);
 }
 
 #define CUT_WORDS "its file was made shorter, or there was no memory for it, while it was looked at; try again"

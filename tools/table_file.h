@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "shim/table.h"
+#include "tools/policy_file.h"
 
 struct table_file {
 	char path[PATH_MAX];  /* "": the policy has `table = none` */
@@ -18,6 +19,11 @@ struct table_file {
  * library would find, if there is one; else the one of this user and network namespace. EXIT_SUCCESS, or the code to
  * exit with, the reason said. */
 int table_file_find(struct table_file *file, const char *table, const char *config);
+
+/* The table that the policy in the file `config` says, and the policy, to be freed where it is EXIT_SUCCESS. `rule` must be one of
+ * its rules (NULL: any). The same codes; `command` is what messages begin with. */
+int table_file_of_config(struct table_file *file, const char *config, const char *rule, const char *command,
+                         struct policy_file *loaded);
 
 /* The file that a policy says for a user, in the file system below `root` ("": this process's). The same codes. */
 int table_file_of(struct table_file *file, const struct policy *policy, uint32_t user, const char *root);

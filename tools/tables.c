@@ -11,6 +11,7 @@
 #include "tools/memory.h"
 
 #define FOLDER "/dev/shm"
+#define PREFIX "portshim-"
 
 static size_t digits(const char *at)
 {
@@ -20,10 +21,9 @@ static size_t digits(const char *at)
 /* "portshim-UID-NETNS.VERSION", as table_path() makes it. */
 static bool is_table(const char *name)
 {
-	static const char prefix[] = "portshim-";
-	if (strncmp(name, prefix, sizeof(prefix) - 1) != 0)
+	if (strncmp(name, PREFIX, sizeof(PREFIX) - 1) != 0)
 		return false;
-	name += sizeof(prefix) - 1;
+	name += sizeof(PREFIX) - 1;
 	size_t user = digits(name);
 	if (!user || name[user] != '-')
 		return false;
@@ -51,6 +51,14 @@ void tables_find(struct tables *tables)
 		closedir(folder);
 	if (tables->n)
 		qsort(tables->path, tables->n, sizeof(*tables->path), by_name);
+}
+
+size_t tables_of_others(const struct tables *tables, uint32_t user)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < tables->n; i++)
+		n += strtoul(tables->path[i] + sizeof(FOLDER "/" PREFIX) - 1, NULL, 10) != user;
+	return n;
 }
 
 void tables_free(struct tables *tables)

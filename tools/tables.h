@@ -3,6 +3,7 @@
 #define PORTSHIM_TOOLS_TABLES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct tables {
 	char **path;   /* by name */
@@ -11,6 +12,8 @@ struct tables {
 
 /* Files in /dev/shm that `table = auto` stands for, of this version. Those that policies name elsewhere are not found. */
 void tables_find(struct tables *tables);
+/* How many of them are of other users than this. */
+size_t tables_of_others(const struct tables *tables, uint32_t user);
 void tables_free(struct tables *tables);
 
 #endif

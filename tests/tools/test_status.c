@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 
 #include "tests/tools/show.h"
+#include "tools/policy_file.h"
 
 TestSuite(status, .init = world_enter, .fini = world_leave, .timeout = 120);
 
@@ -54,7 +55,7 @@ Test(status, the_policy_says_which_table)
 	made_rule(table_in_file(file_path("table")), "web", 0, PORTS(20000, 20009));
 	SHOW("status", "-c", config);
 	cr_expect(exited(&shown, 0));
-	EXPECT_ROW("web", "10", "0", "10", "0", "0", "0", "0", "0");
+	EXPECT_HAS("\n1 other rule of this table, without -c\n");
 	SHOW("status", "-c", file_make("none", "[portshim]\ntable = none\n[rule a]\nports = 20000\n"));
 	EXPECT_HAS("table = none");
 	SHOW("status", "-c", file_make("broken", "[rule a]\nports = none\n"));
@@ -131,6 +132,78 @@ Test(status, counters_are_shown)
 	SHOW("status", "--json", "-t", file_path("table"));
 	expect_json("status['given'] == 12345678901 and status['asked'] == 11 and status['swept'] == 12 and "
 	            "status['audit_lost'] == 13 and status['rules'][0]['retries'] == 14");
+}
+
+/* With -c what its rules have, as they are in it now; another's of the same name is another. */
+Test(status, the_rules_of_a_policy)
+{
+	char text[512];
+	struct policy_file loaded;
+	struct table *table = table_in_file(file_path("table"));
+	made_hold(table, PROTOCOL_UDP, NULL, 20105, made_rule(table, "other", 0, PORTS(20100, 20109)));
+	made_hold(table, PROTOCOL_UDP, NULL, 20205, made_rule(table, "web", 0, PORTS(20200, 20209)));
+	tcp_socket(20003, 0);
+	made_rule(table, "all", 0, PORTS(20000, 20999));
+	snprintf(text, sizeof(text), "[portshim]\ntable = %s\n[rule web]\nports = 20000-20009\n[rule new]\nports = 20010\n",
+	         file_path("table"));
+	const char *config = file_make("policy", text);
+	cr_assert(policy_file_load(&loaded, config, NULL));
+	made_hold(table, PROTOCOL_UDP, NULL, 20005, rules_number(table, &loaded.policy.rule[0]));
+	policy_file_free(&loaded);
+	SHOW("status", "-c", config);
+	EXPECT_DONE();
+	EXPECT_ROW("web", "udp", "20005", "*", "stale");
+	EXPECT_ROW("web", "tcp", "127.0.0.1:20003", "*", "outside");
+	EXPECT_ROW("web", "10", "1", "9");
+	EXPECT_LACKS("\nother ");
+	EXPECT_LACKS("20205");
+	EXPECT_HAS("\n3 other rules of this table, without -c\n");
+	SHOW("status", "-c", config, "--json");
+	expect_json("[r['rule'] for r in status['rules']] == ['web'] and sorted(p['port'] for p in status['ports']) == [20003, 20005] and "
+	            "status['other_rules'] == 3");
+	SHOW("status", "-t", file_path("table"));
+	EXPECT_ROW("other", "udp", "20105", "*", "stale");
+	EXPECT_LACKS("without -c");
+}
+
+Test(status, a_rule_that_the_policy_does_not_have)
+{
+	static const char *const commands[] = { "status", "stats" };
+	const char *config = file_make("policy", "[rule web]\nports = 20000\n[rule db]\nports = 20001\n");
+	for (size_t i = 0; i < 2; i++) {
+		SHOW(commands[i], "-c", config, "-r", "wbe");
+		EXPECT_SAID(2, ": no rule wbe in ");
+		EXPECT_SAID(2, "policy; its rules: web, db\n");
+		SHOW(commands[i], "-c", config, "-r", "db");
+		EXPECT_DONE();
+	}
+}
+
+Test(status, all_tables_at_once)
+{
+	static const char hint[] = "\n2 tables of other users: portshim status -a\n";
+	made_rule(table_in_file("/dev/shm/portshim-1000-3." TABLE_VERSION), "mail", 0, PORTS(21000, 21009));
+	made_rule(table_in_file("/dev/shm/portshim-1001-7b." TABLE_VERSION), "web", 0, PORTS(20000, 20009));
+	table_in_file("/dev/shm/portshim-team");
+	SHOW("status");
+	EXPECT_DONE();
+	EXPECT_HAS(NO_TABLE "2 tables of other users: portshim status -a\n");
+	SHOW("status", "-a");
+	EXPECT_DONE();
+	EXPECT_ROW("mail", "10", "0", "10");
+	EXPECT_ROW("web", "10", "0", "10");
+	EXPECT_HAS("\ntable /dev/shm/portshim-1000-3." TABLE_VERSION ", ");
+	EXPECT_HAS("\ntable /dev/shm/portshim-1001-7b." TABLE_VERSION ", ");
+	EXPECT_LACKS("team");
+	EXPECT_LACKS(hint);
+	SHOW("status", "--all", "--json", "-r", "web");
+	expect_json("[[r['rule'] for r in t['rules']] for t in status['tables']] == [[], ['web']]");
+	table_in_file("/dev/shm/portshim-0-3." TABLE_VERSION);
+	SHOW("status", "-t", "/dev/shm/portshim-0-3." TABLE_VERSION);
+	EXPECT_DONE();
+	EXPECT_LACKS(hint);
+	SHOW("status", "-a", "-t", "x");
+	EXPECT_SAID(2, "--config, --table and --all exclude each other");
 }
 
 Test(status, wrong_usage_is_2)
