@@ -267,9 +267,15 @@ static void nobody_print(const struct asked_about *about, FILE *to)
 /* What the lines do not say of themselves. */
 static void notes_print(const struct answers *answers, const struct asked_about *about, FILE *to)
 {
-	bool open = false;
-	for (size_t i = 0; i < answers->n; i++)
-		open |= !answers->answer[i].live;
+	bool open = false, stale = false;
+	for (size_t i = 0; i < answers->n; i++) {
+		const struct live *live = answers->answer[i].live;
+		open |= !live;
+		stale |= live && live->row.state == ROW_STALE;
+	}
+	if (stale)
+		fputs("\nstale: had the port by the table, and the kernel has no such socket now; when it gave the port back is not known\n",
+		      to);
 	if (open)
 		fputs(about->at ? "\n?: was assigned the port, and no assignment after that and before the time asked for shows "
 		                  "that it had given it back; when it did is not known\n"
@@ -279,7 +285,8 @@ static void notes_print(const struct answers *answers, const struct asked_about 
 	if (about->had->cut)
 		fputs("the oldest are left out, there are too many: ask for fewer ports, or with --to\n", to);
 	if (!about->evidence->files)
-		fputs("there is no audit: what is shown is who has it now\n", to);
+		fputs(stale ? "there is no audit: what is shown is who has it now, and who had it last by the table\n"
+		            : "there is no audit: what is shown is who has it now\n", to);
 }
 
 static void text_print(const struct answers *answers, const struct asked_about *about, FILE *to)

@@ -140,11 +140,18 @@ static bool protocol_read(const char *words, uint8_t *protocols)
 	return *protocols || usage_wrong("no such protocol: ", words);
 }
 
+static bool destination_read(const char *words, struct target *to)
+{
+	char buffer[300] = "";
+	struct text why = TEXT_OVER(buffer);
+	text_add_quoted(&why, words, strlen(words));
+	text_add(&why, " ");
+	return target_parse(to, words, &why) || usage_wrong("no destination: ", buffer);
+}
+
 /* Fills the query, and what the user's words for the time mean without the doubt. */
 static bool query_make(struct had_query *query, struct span *at, const struct options *options)
 {
-	char buffer[200];
-	struct text why = TEXT_OVER(buffer);
 	uint64_t skew, last;
 	*query = (struct had_query){ .lo = options->lo, .hi = options->hi, .has_moment = options->at, .has_to = options->to };
 	if (options->at && !when_read(options->at, when_now(), at))
@@ -155,8 +162,8 @@ static bool query_make(struct had_query *query, struct span *at, const struct op
 		return usage_wrong("--count is a number up to a million, not ", options->last);
 	if (options->protocol && !protocol_read(options->protocol, &query->protocols))
 		return false;
-	if (options->to && !target_parse(&query->to, options->to, &why))
-		return usage_wrong("no destination: ", buffer);
+	if (options->to && !destination_read(options->to, &query->to))
+		return false;
 	query->last = (size_t)last;
 	query->moment.from = at->from - (int64_t)skew * WHEN_SECOND;
 	query->moment.to = at->to + (int64_t)skew * WHEN_SECOND;

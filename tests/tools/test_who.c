@@ -104,6 +104,24 @@ Test(who, tables_of_other_users_are_looked_into)
 	EXPECT_HAS("  other\n");
 }
 
+/* What the table alone has, nobody has. */
+Test(who, had_it_by_the_table)
+{
+	struct table *table = table_in_file(file_path("table"));
+	made_hold(table, PROTOCOL_UDP, NULL, 20000, made_rule(table, "web", 0, PORTS(20000, 20009)));
+	SHOW("who", "20000", "-t", file_path("table"));
+	EXPECT_DONE();
+	EXPECT_HAS(" stale ");
+	EXPECT_HAS("\nstale: had the port by the table, and the kernel has no such socket now; when it gave the port back is not known\n"
+	           "there is no audit: what is shown is who has it now, and who had it last by the table\n");
+}
+
+Test(who, a_destination_that_is_none)
+{
+	SHOW("who", "20000", "--to", "example.org:80");
+	EXPECT_SAID(2, "who: no destination: 'example.org:80' is not an address; write the address itself, since names are not resolved; see 'portshim");
+}
+
 /* ---- then -------------------------------------------------------------------------------------------- */
 
 #define AT "2026-11-25T10:42:30Z"
