@@ -12,6 +12,7 @@
 #include <termios.h>
 
 #include "tests/tools/show.h"
+#include "tools/policy_file.h"
 
 TestSuite(top, .init = world_enter, .fini = world_leave, .timeout = 120);
 
@@ -67,6 +68,42 @@ Test(top, without_a_table_it_waits_for_one)
 	SHOW("top", "-b", "-n", "1");
 	EXPECT_DONE();
 	EXPECT_HAS("no table: ");
+}
+
+Test(top, the_rules_of_a_policy)
+{
+	char text[256];
+	struct policy_file loaded;
+	struct table *table = table_in_file(file_path("table"));
+	made_rule(table, "other", 0, PORTS(20100, 20109));
+	snprintf(text, sizeof(text), "[portshim]\ntable = %s\n[rule web]\nports = 20000-20009\n", file_path("table"));
+	const char *config = file_make("policy", text);
+	cr_assert(policy_file_load(&loaded, config, NULL));
+	rules_number(table, &loaded.policy.rule[0]);
+	policy_file_free(&loaded);
+	SHOW("top", "-b", "-n", "1", "-c", config);
+	EXPECT_DONE();
+	EXPECT_ROW("web", "10", "0", "10");
+	EXPECT_LACKS("\nother");
+	EXPECT_HAS("\n1 other rule of this table, without -c\n");
+}
+
+Test(top, all_tables_at_once)
+{
+	static const char hint[] = "2 tables of other users: portshim top -a\n";
+	made_rule(table_in_file("/dev/shm/portshim-1000-3." TABLE_VERSION), "mail", 0, PORTS(21000, 21009));
+	made_rule(table_in_file("/dev/shm/portshim-1001-7b." TABLE_VERSION), "web", 0, PORTS(20000, 20009));
+	SHOW("top", "-b", "-n", "1");
+	EXPECT_DONE();
+	EXPECT_HAS(hint);
+	SHOW("top", "-b", "-n", "2", "-d", "0.1", "-a");
+	EXPECT_DONE();
+	cr_expect_eq(occurrences("portshim top "), 4);
+	EXPECT_ROW("mail", "10", "0", "10", "0", "0", "0.0", "0", "0.0", "0", "0", "1 port");
+	EXPECT_ROW("web", "10", "0", "10", "0", "0", "0.0", "0", "0.0", "0", "0", "1 port");
+	EXPECT_LACKS(hint);
+	SHOW("top", "-a", "-t", "x");
+	EXPECT_SAID(2, "--config, --table and --all exclude each other");
 }
 
 Test(top, random_bytes_are_shown_as_words)
