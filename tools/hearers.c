@@ -21,6 +21,7 @@
 #include "config/facts.h"
 #include "shim/table.h"
 #include "tools/memory.h"
+#include "tools/patient.h"
 #include "tools/supervise/status.h"
 
 #define FOLDER "/dev/shm"
@@ -358,9 +359,12 @@ static void note(struct hearers *hearers, const struct process *process)
 
 static void count(struct hearers *hearers, const struct process *process)
 {
-	(void)hearers;
-	if (process->told)
-		process->told->processes++;
+	if (!process->told)
+		return;
+	process->told->processes++;
+	enum reads reads = hearers->policy ? patient_reads(process->pid, hearers->policy) : READS_UNKNOWN;
+	hearers->readers += reads == READS_YES;
+	hearers->strangers += reads == READS_NO;
 }
 
 /* --- those that processes would have ------------------------------------------------------------------------------------ */

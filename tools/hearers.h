@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 /* A table whose generation was raised. */
 struct told {
@@ -35,6 +36,8 @@ struct hearers {
 	size_t places, places_room;
 	unsigned int waiting; /* processes that have no table yet, and look for one */
 	unsigned int untold;  /* processes that could not be told */
+	const struct stat *policy;     /* a file; NULL: none is asked about */
+	unsigned int readers, strangers; /* of those told: who reads its policy from there, and who from elsewhere */
 };
 
 /* Raises the generation of the table in that file, unless that was done. 0 or -errno, as table_look() has them. */

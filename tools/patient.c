@@ -144,6 +144,24 @@ void patient_free(struct patient *patient)
 	arena_free(&patient->arena);
 }
 
+/* A supervisor has its policy by variables that were set after its start. */
+enum reads patient_reads(uint32_t pid, const struct stat *policy)
+{
+	static struct location location;
+	struct patient patient = { .pid = pid };
+	struct stat about;
+	enum reads reads = READS_UNKNOWN;
+	if (!find_supervisor(pid) && facts_of(&patient.facts, &patient.arena, pid) == 0) {
+		current = &patient.facts;
+		patient_policy(&patient, &location);
+		bool same = location.found == FOUND_FILE && stat(location.path, &about) == 0 && about.st_dev == policy->st_dev &&
+		            about.st_ino == policy->st_ino;
+		reads = same ? READS_YES : READS_NO;
+	}
+	patient_free(&patient);
+	return reads;
+}
+
 bool patient_is_under(uint32_t pid)
 {
 	return library_is_mapped(pid) || find_supervisor(pid) != 0;

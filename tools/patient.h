@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #include "config/facts.h"
 #include "config/locate.h"
@@ -29,6 +30,10 @@ bool patient_of_command(struct patient *patient, char *const argv[]);
 /* The policy that it finds, of the patient that was filled last: in the file system that it sees, by a path that leads there from
  * here. */
 void patient_policy(const struct patient *patient, struct location *location);
+
+/* Whether a process reads its policy from this file, by what it was started with. */
+enum reads { READS_NO, READS_YES, READS_UNKNOWN };
+enum reads patient_reads(uint32_t pid, const struct stat *policy);
 
 void patient_free(struct patient *patient);
 

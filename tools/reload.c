@@ -150,6 +150,11 @@ static void print_words(const struct hearers *hearers, const struct policy_file 
 		utf8_clean(shown);
 		printf("table %s: %u %s told\n", shown, told->processes, plural(told->processes));
 	}
+	snprintf(shown, sizeof(shown), "%s", loaded->name);
+	utf8_clean(shown);
+	if (hearers->strangers)
+		printf("%u of them read %s, %u another policy: that which they were started with\n", hearers->readers, shown,
+		       hearers->strangers);
 	if (hearers->waiting)
 		printf("without a table yet: %u %s, told at the first call that comes a second after the last look\n",
 		       hearers->waiting, plural(hearers->waiting));
@@ -170,6 +175,10 @@ static void print_json(const struct hearers *hearers, const struct policy_file *
 		json_close(&json, '}');
 	}
 	json_close(&json, ']');
+	if (hearers->policy) {
+		json_number(&json, "readers", hearers->readers);
+		json_number(&json, "strangers", hearers->strangers);
+	}
 	json_number(&json, "waiting", hearers->waiting);
 	json_number(&json, "untold", hearers->untold);
 	json_close(&json, '}');
@@ -179,6 +188,7 @@ int reload_main(int argc, char **argv)
 {
 	struct options options;
 	struct policy_file loaded;
+	struct stat about;
 	struct hearers hearers = { .told = NULL };
 	if (!options_read(&options, argc, argv))
 		return EXIT_USAGE;
@@ -188,6 +198,8 @@ int reload_main(int argc, char **argv)
 	}
 	if (!policy_load(&loaded, options.config))
 		return EXIT_USAGE;
+	if (options.config && stat(options.config, &about) == 0)
+		hearers.policy = &about;
 	bool good = tell(&hearers, &loaded.policy, options.table);
 	(options.json ? print_json : print_words)(&hearers, &loaded);
 	if (hearers.untold) {

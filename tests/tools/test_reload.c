@@ -256,6 +256,29 @@ Test(reload, a_user_namespace_that_has_no_table)
 	run_end(&run);
 }
 
+/* A policy that was named is not therefore the one that the programs read. */
+Test(reload, who_reads_another_policy)
+{
+	struct run run = { .policy = POLICY };
+
+	run_start_steps(&run, "socket 0 udp4", "sendto 0 127.0.0.1 9", "pause", NULL);
+	run_until_paused(&run);
+	RELOAD("-c", file_make("other", POLICY));
+	EXPECT_DONE();
+	EXPECT_HAS("1 process told\n0 of them read ");
+	EXPECT_HAS("/other, 1 another policy: that which they were started with\n");
+	RELOAD("-c", file_path("other"), "--json");
+	expect_json("told['readers'] == 0 and told['strangers'] == 1");
+	RELOAD("-c", run.policy_path);
+	EXPECT_DONE();
+	EXPECT_HAS("1 process told\n");
+	EXPECT_LACKS("another policy");
+	RELOAD("-c", run.policy_path, "--json");
+	expect_json("told['readers'] == 1 and told['strangers'] == 0");
+	run_go_on(&run);
+	run_end(&run);
+}
+
 /* A pipe, and by a folder that is another's meanwhile a device, would notice. */
 Test(reload, what_is_no_file_is_not_opened)
 {
