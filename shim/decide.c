@@ -144,8 +144,10 @@ enum todo decide(struct attempt *a)
 		return TODO_PASS;
 	if (session->broken)
 		return TODO_DENY;
-	if (way_gives_none(act->calls, a->sock.protocol, act->flags))
+	if (way_gives_none(act->calls, a->sock.protocol, act->flags)) {
+		a->sock = (struct sock){ .protocol = 0 }; /* nor is a bind that was put off its concern */
 		return TODO_PASS;
+	}
 	make_question(a);
 	return consult(a, session);
 }

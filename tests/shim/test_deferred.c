@@ -260,3 +260,14 @@ Test(deferred, by_the_program_itself)
 	cr_assert_str_eq(result_of(&run, "get 0 noport"), "1");
 	cr_assert_eq(server_accept(listener, NULL), 20000);
 }
+
+/* A send that gives no port, since the stream is not connected, leaves a bind that was put off as it is. */
+Test(deferred, send_on_a_stream_changes_nothing)
+{
+	struct run run = { .policy = policy };
+
+	own("20000", "[rule listeners]\ncall = listen\nports = 20001\n[rule rest]\nports = 20002\n");
+	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "sendto 0 127.0.0.1 5000 nosignal", "listen 0", "name 0", NULL);
+	cr_assert_str_eq(result_of(&run, "sendto 0 127.0.0.1 5000 nosignal"), "-1 EPIPE");
+	cr_assert_eq(port_of(&run, "name 0"), 20001, "%s", run.out);
+}
