@@ -11,8 +11,11 @@ fuzz-programs:
 		CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' \
 		$(FUZZ_TARGETS:%=$(FUZZ)/tests/fuzz/%)
 
+# With the functions that a program calls, and not only what is below them.
+$(BUILD)/tests/fuzz/calls: $(HOOK_OBJECTS)
+
 $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/%): $(BUILD)/%: $(BUILD)/%.o $(FUZZ_SHARED:%.c=$(BUILD)/%.o) $(BUILD)/testable.a
-	$(call say,FUZZ,$@)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(PKG_LIBS) -ldl -pthread
+	$(call say,FUZZ,$@)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $(filter %.o,$^) $(filter %.a,$^) $(PKG_LIBS) -ldl -pthread
 
 # FUZZ_SECONDS for each target; what is found is kept in $(FUZZ)/found.
 fuzz: fuzz-programs

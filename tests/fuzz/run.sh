@@ -7,6 +7,7 @@ build=$1
 seconds=$2
 shift 2
 failed=0
+export PORTSHIM_CONF=tests/fuzz/calls.conf
 
 mkdir -p "$build/found"
 for target; do
