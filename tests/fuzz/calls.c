@@ -4,19 +4,14 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <net/if.h>
 #include <netinet/in.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "shim/table.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/world.h"
 
 enum { SOCKETS = 6, CALLS = 48, FIRST = 20000, LAST = 20999 };
 
@@ -27,47 +22,14 @@ struct own {
 };
 
 static struct own own[SOCKETS];
-static int listeners[2];
-
-/* --- the world: a network and a /dev/shm of its own ------------------------------------------------------ */
-
-static void write_to(const char *path, const char *words)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	HOLDS(fd >= 0 && write(fd, words, strlen(words)) == (ssize_t)strlen(words));
-	close(fd);
-}
-
-static int listen_on(int port)
-{
-	struct sockaddr_in6 name = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port) };
-	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	HOLDS(fd >= 0 && bind(fd, (struct sockaddr *)&name, sizeof(name)) == 0 && listen(fd, 4096) == 0);
-	return fd;
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	struct ifreq interface = { .ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING };
-	int fd;
-
 	(void)argc, (void)argv;
-	if (!getenv("PORTSHIM_CONF") || unshare(CLONE_NEWNET | CLONE_NEWNS) != 0) {
-		fprintf(stderr, "calls: PORTSHIM_CONF=tests/fuzz/calls.conf, and as root\n");
-		exit(2);
-	}
-	HOLDS(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 && mount("tmpfs", "/dev/shm", "tmpfs", 0, NULL) == 0);
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	HOLDS(fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &interface) == 0);
-	close(fd);
-	write_to("/proc/sys/net/ipv4/ip_local_port_range", "20300 21999");
+	world_make();
 	for (int i = 0; i < SOCKETS; i++)
 		own[i].fd = -1;
-	listeners[0] = listen_on(5000);
-	listeners[1] = listen_on(5001);
 	return 0;
 }
 
@@ -285,7 +247,6 @@ static void step(struct own *socket, struct bytes *bytes)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes bytes = { data, size };
-	int fd;
 
 	for (int i = 0; i < CALLS && bytes.left; i++) {
 		struct own *socket = &own[bytes_take(&bytes, 1) % SOCKETS];
@@ -300,8 +261,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			close(own[i].fd);
 		own[i].fd = -1;
 	}
-	for (int i = 0; i < 2; i++)
-		while ((fd = accept(listeners[i], NULL, NULL)) >= 0)
-			close(fd);
+	world_hang_up();
 	return 0;
 }
