@@ -29,7 +29,7 @@ static inline void step(const struct way *way, const char *scene, const char *ac
 	snprintf(lo, sizeof(lo), "%d", way->lo);
 	snprintf(hi, sizeof(hi), "%d", way->hi);
 	witness_begin(way);
-	played = (struct run){ .policy = policy_of(way) };
+	played = (struct run){ .policy = policy_of(way), .slow = true };
 	run_program(&played, argv);
 	if (getenv("STORM_TELL"))
 		fprintf(stderr, "%s, %s, %s: %s", way->name, scene, act, played.out);

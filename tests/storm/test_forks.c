@@ -17,7 +17,7 @@ static void five_thousand(const struct way *way)
 	snprintf(lo, sizeof(lo), "%d", wide.lo);
 	snprintf(hi, sizeof(hi), "%d", wide.hi);
 	witness_begin(&wide);
-	played = (struct run){ .policy = policy_of(&wide) };
+	played = (struct run){ .policy = policy_of(&wide), .slow = true };
 	run_program(&played, argv);
 	all_is_well(&wide, "forks", "fork");
 	witness_end(&wide);
@@ -35,10 +35,15 @@ Test(forks, five_thousand_late)
 
 /* --- at each instruction --- */
 
-/* A child within a handler connects and ends, before the interrupted call goes on. */
+/* A child within a handler connects and ends, before the interrupted call goes on. The first of these makes a child at each of some
+ * four thousand instructions. */
 Test(forks, in_a_handler)
 {
 	step(&early_shared, "connect", "fork", "29");
+}
+
+Test(forks, in_a_handler_at_turns)
+{
 	step(&early_exclusive, "connect", "fork", "-1");
 	step(&late, "connect", "fork", "-1");
 	step(&early_shared, "close", "fork", "-1");

@@ -114,7 +114,7 @@ Test(packages, debian_files)
 	             "./usr/share/man/man7/libportshim.7.gz", "./usr/share/doc/libportshim/copyright");
 	see_of("dpkg-deb -c %s", package("deb/portshim_*_amd64.deb"));
 	EXPECT_PATHS("portshim", "./usr/bin/portshim", "./etc/portshim.conf", "./etc/portshim/",
-	             "./usr/share/doc/portshim/examples/portshim.conf.example", "./usr/share/man/man1/portshim-run.1.gz",
+	             "./usr/share/portshim/portshim.conf.example", "./usr/share/man/man1/portshim-run.1.gz",
 	             "./usr/share/portshim/systemd/portshim@.conf", "./usr/share/portshim/systemd/tmpfiles.conf",
 	             "./lib/systemd/system/portshim-prune.timer");
 	see_of("dpkg-deb -f %s Depends", package("deb/portshim_*_amd64.deb"));
