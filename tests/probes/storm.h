@@ -7,7 +7,9 @@
 #ifndef PORTSHIM_TESTS_PROBES_STORM_H
 #define PORTSHIM_TESTS_PROBES_STORM_H
 
+#include <elf.h>
 #include <errno.h>
+#include <link.h>
 #include <netinet/in.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -215,14 +218,30 @@ static inline void steps_stop(ucontext_t *context)
 	context->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
 }
 
+static inline const unsigned char *next_instruction(const ucontext_t *context)
+{
+#ifdef __x86_64__
+	return (const unsigned char *)context->uc_mcontext.gregs[REG_RIP];
+#else
+	return (const unsigned char *)context->uc_mcontext.gregs[REG_EIP];
+#endif
+}
+
+/* The kernel's own code in a process (vDSO): who reads the time there reads again if it changed meanwhile, and where a fork takes
+ * longer than a tick, one at a time would never let it end. */
+static inline bool in_kernels_code(const ucontext_t *context)
+{
+	const ElfW(Ehdr) *header = (const ElfW(Ehdr) *)getauxval(AT_SYSINFO_EHDR);
+	const unsigned char *begin = (const unsigned char *)header;
+	const ElfW(Phdr) *part = header ? (const ElfW(Phdr) *)(begin + header->e_phoff) : NULL;
+
+	return part && next_instruction(context) >= begin && next_instruction(context) < begin + part->p_memsz;
+}
+
 /* Whether the instruction that comes next is one that others can see: a system call, or locked. */
 static inline bool at_a_turn(const ucontext_t *context)
 {
-#ifdef __x86_64__
-	const unsigned char *at = (const unsigned char *)context->uc_mcontext.gregs[REG_RIP];
-#else
-	const unsigned char *at = (const unsigned char *)context->uc_mcontext.gregs[REG_EIP];
-#endif
+	const unsigned char *at = next_instruction(context);
 
 	if (at[0] == 0xf0 || (at[0] == 0x0f && at[1] == 0x05) || (at[0] == 0xcd && at[1] == 0x80))
 		return true;
@@ -257,6 +276,12 @@ static inline void steps_end(void)
 static inline void steps_stop(ucontext_t *context)
 {
 	(void)context;
+}
+
+static inline bool in_kernels_code(const ucontext_t *context)
+{
+	(void)context;
+	return false;
 }
 
 static inline bool at_a_turn(const ucontext_t *context)

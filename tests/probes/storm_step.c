@@ -111,6 +111,8 @@ static bool is_due(ucontext_t *context)
 {
 	static unsigned int inner;
 
+	if (in_kernels_code(context) && !at_a_turn(context))
+		return false;
 	if (depth > 0)
 		return ++inner % 101 == 0;
 	points++;
