@@ -8,6 +8,7 @@
 void say(const char *before, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define say_error(format, ...) say("", format, ##__VA_ARGS__)
+#define say_info(format, ...) say("", format, ##__VA_ARGS__)
 #define say_warning(format, ...) say("warning: ", format, ##__VA_ARGS__)
 
 #endif

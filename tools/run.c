@@ -169,8 +169,8 @@ static void say_no_concern(const struct policy_file *loaded, const struct option
 	struct concern concern = { .rules = NULL };
 	if (patient_of_command(&subject.patient, options->command) && subject.patient.reach.path[0] && subject_identify(&subject) &&
 	    concern_find(&concern, &subject, &loaded->policy) && concern.why_not)
-		fprintf(stderr, "portshim: no rule of %s concerns %s itself (%s); 'portshim explain' has every reason\n", loaded->name,
-		        subject.patient.shown, concern.why_not);
+		say_info("no rule of %s concerns %s itself (%s); 'portshim explain' has every reason", loaded->name,
+		         subject.patient.shown, concern.why_not);
 	concern_free(&concern);
 	subject_free(&subject);
 }
@@ -231,7 +231,7 @@ static void say_way(const struct start *start, enum log_level level)
 	};
 	const char *reason = reach_reason(&start->reach);
 	if (is_info(getenv("PORTSHIM_LOG"), level) && !start->hindrance) /* that is told by a warning */
-		fprintf(stderr, "portshim: %s%s%s: %s\n", start->reach.path, reason[0] ? " " : "", reason, words[start->way]);
+		say_info("%s%s%s: %s", start->reach.path, reason[0] ? " " : "", reason, words[start->way]);
 }
 
 /* Whether it may be supervised; false with the reason said. */

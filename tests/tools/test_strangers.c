@@ -28,6 +28,9 @@ Test(strangers, do_not_write_to_the_terminal)
 	SHOW("explain", "-c", file_make("p\033[2J", "[rule a]\nports = 1\n"), "tcp", "127.0.0.1:5000", "cat");
 	EXPECT_HAS("/p?[2J:1): ");
 	expect_no_control(shown.out);
+	SHOW("run", "--log=info", "-c", file_make("q\033[2J", "[rule a]\nprogram = b\nports = 1\n"), "cat");
+	cr_expect(strstr(shown.err, "/q?[2J concerns cat itself"), "%s", shown.err);
+	expect_no_control(shown.err);
 	run_go_on(&run);
 	run_end(&run);
 }
