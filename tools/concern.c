@@ -29,12 +29,14 @@ static void rules_add(struct concern *concern, const struct rule *rule, unsigned
 	free(becoming);
 }
 
-static char *first_reason(const struct subject *subject, const struct policy *policy, const struct question *question)
+/* Why the policy's first rule does not: `misses` of who it is, where the program itself would do. */
+static char *first_reason(const struct subject *subject, const struct policy *policy, const struct question *question,
+                          unsigned int misses)
 {
 	const struct rule *rule = policy->rule;
-	unsigned int misses = rule_misses(rule, &subject->patient.facts);
-	unsigned int first = misses ? misses & -misses : rule->user.n ? CONDITION_USER : CONDITION_GROUP;
-	char *why = condition_words(rule, (enum condition)first, &subject->patient.facts, question);
+	unsigned int first = rule_misses(rule, &subject->patient.facts);
+	first = first ? first : misses;
+	char *why = condition_words(rule, (enum condition)(first & -first), &subject->patient.facts, question);
 	char *words = memory_words("rule %s: %s", rule->name, why);
 	free(why);
 	return words;
@@ -45,18 +47,20 @@ bool concern_find(struct concern *concern, const struct subject *subject, const 
 	const struct question question = { .identity = &subject->identity };
 	struct view view;
 	uint32_t named = 0;
+	unsigned int of_first = 0;
 	*concern = (struct concern){ .rules = NULL };
 	if (!view_make(&view, policy, &subject->patient.facts))
 		return false;
 	for (uint32_t i = 0; i < view.n_live && named < NAMED_MAX; i++) {
 		unsigned int misses = view_misses(&view, i, &question) & (CONDITION_USER | CONDITION_GROUP);
+		of_first = view.live[i].index == 0 ? misses : of_first;
 		if (misses && !subject->may_change)
 			continue;
 		rules_add(concern, &policy->rule[view.live[i].index], misses);
 		named++;
 	}
 	if (!named && policy->rules)
-		concern->why_not = first_reason(subject, policy, &question);
+		concern->why_not = first_reason(subject, policy, &question, of_first);
 	view_free(&view);
 	return true;
 }

@@ -100,6 +100,11 @@ Test(doctor, rules_of_groups)
 	expect_verdict(1, "would not be under portshim");
 	SHOW_AS("65001", "doctor", "-c", mine, "cat");
 	expect_verdict(0, "would be under portshim: start it with portshim run");
+	/* The reason is the condition that does not hold. */
+	mine = policy("user = 65001\ngroup = 65003\n");
+	shell("chmod 0644 %s", mine);
+	SHOW_AS("65001", "doctor", "-c", mine, "cat");
+	expect_finding("  NO  rule", "none of 1 concerns it: rule erp: group = 65003: the group is 65001");
 }
 
 /* A process is asked for who it is, not the one that asks. */
