@@ -217,15 +217,15 @@ static __attribute__((noinline)) ssize_t consider(const struct act *act, int sav
 	if (act->calls & (CALL_CONNECT | CALL_SEND))
 		pthread_testcancel();
 	switch (decide(&attempt)) {
-	case TODO_DENY:
+	case COURSE_DENY:
 		return deny(&attempt);
-	case TODO_BOUND_ALREADY:
+	case COURSE_BOUND_ALREADY:
 		return refuse(act, EINVAL);
-	case TODO_DEFER:
+	case COURSE_DEFER:
 		return defer(&attempt);
-	case TODO_PLACE:
+	case COURSE_PLACE:
 		return place(&attempt);
-	case TODO_PASS:
+	case COURSE_PASS:
 		break;
 	}
 	return pass(&attempt);

@@ -59,19 +59,19 @@ static inline void settle(struct attempt *a, enum sock_state state)
 
 /* --- decide.c --- */
 
-enum todo {
-	TODO_PASS,          /* as it came */
-	TODO_DENY,          /* EPERM */
-	TODO_DEFER,         /* a bind: the port comes later */
-	TODO_PLACE,         /* a port of a->rule */
-	TODO_BOUND_ALREADY, /* a second bind behind one that was put off: EINVAL */
+enum course {
+	COURSE_PASS,          /* as it came */
+	COURSE_DENY,          /* EPERM */
+	COURSE_DEFER,         /* a bind: the port comes later */
+	COURSE_PLACE,         /* a port of a->rule */
+	COURSE_BOUND_ALREADY, /* a second bind behind one that was put off: EINVAL */
 };
 
 /* Where nearly every call of a process ends: what is no socket of ours, what no rule names, what has its port. */
 bool passes_at_once(const struct act *act);
 
 /* Fills sock, question and rule, as far as they were needed. */
-enum todo decide(struct attempt *a);
+enum course decide(struct attempt *a);
 
 /* --- try.c --- */
 

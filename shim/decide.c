@@ -22,19 +22,19 @@ static void make_question(struct attempt *a)
 }
 
 /* A bind to a port of the program's own choice. */
-static enum todo decide_explicit(const struct rule *rule)
+static enum course decide_explicit(const struct rule *rule)
 {
 	if (!rule || rule->action != ACTION_ASSIGN)
-		return TODO_PASS;
+		return COURSE_PASS;
 	switch (rule->explicit_port) {
 	case EXPLICIT_KEEP:
-		return TODO_PASS;
+		return COURSE_PASS;
 	case EXPLICIT_DENY:
-		return TODO_DENY;
+		return COURSE_DENY;
 	case EXPLICIT_ASSIGN:
 		break;
 	}
-	return TODO_PLACE;
+	return COURSE_PLACE;
 }
 
 /* Whether the call finds the socket with a port that is to stay. */
@@ -58,27 +58,27 @@ static bool has_its_port(const struct attempt *a)
 	return false;
 }
 
-static enum todo decide_rule(struct attempt *a)
+static enum course decide_rule(struct attempt *a)
 {
 	const struct act *act = a->act;
 
 	if (is_bind(act) && name_port(act->addr) != 0)
 		return decide_explicit(a->rule);
 	if (a->rule && a->rule->action == ACTION_DENY)
-		return TODO_DENY;
+		return COURSE_DENY;
 	if (!a->rule || a->rule->action == ACTION_PASS || has_its_port(a))
-		return TODO_PASS;
-	return TODO_PLACE;
+		return COURSE_PASS;
+	return COURSE_PLACE;
 }
 
 /* Looks the rule up, and whether a bind should wait for one that needs a destination. */
-static enum todo consult(struct attempt *a, const struct session *session)
+static enum course consult(struct attempt *a, const struct session *session)
 {
 	struct identity_store store = { .mapped = 0 };
 	const struct act *act = a->act;
 
 	if (is_bind(act) && act->finish && a->sock.state == SOCK_DEFERRED)
-		return TODO_BOUND_ALREADY;
+		return COURSE_BOUND_ALREADY;
 	if (session->view.asks_identity) {
 		identity_ask(&store);
 		a->question.identity = &store.identity;
@@ -97,7 +97,7 @@ static enum todo consult(struct attempt *a, const struct session *session)
 	a->question.identity = NULL;
 	if (is_bind(act) && act->may_defer && name_port(act->addr) == 0 && a->sock.state == SOCK_UNBOUND &&
 	    ((a->sock.no_port && !act->reserved) || a->waiting))
-		return TODO_DEFER;
+		return COURSE_DEFER;
 	/* A datagram socket whose port is shown cannot have another later: it gets one of the rule that it waited for. */
 	if (!a->rule && !act->finish && !a->sock.stream && a->waiting && a->waiting->action == ACTION_ASSIGN)
 		a->rule = a->waiting;
@@ -135,18 +135,18 @@ bool passes_at_once(const struct act *act)
 	return sock_is_settled(act->fd) && !session->denies && !session->broken;
 }
 
-enum todo decide(struct attempt *a)
+enum course decide(struct attempt *a)
 {
 	const struct act *act = a->act;
 	const struct session *session = session_get();
 
 	if (!sock_know(act->fd, &a->sock))
-		return TODO_PASS;
+		return COURSE_PASS;
 	if (session->broken)
-		return TODO_DENY;
+		return COURSE_DENY;
 	if (way_gives_none(act->calls, a->sock.protocol, act->flags)) {
 		a->sock = (struct sock){ .protocol = 0 }; /* nor is a bind that was put off its concern */
-		return TODO_PASS;
+		return COURSE_PASS;
 	}
 	make_question(a);
 	return consult(a, session);
