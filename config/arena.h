@@ -22,7 +22,7 @@ char *arena_copy(struct arena *arena, const char *from, size_t length);
 /* How often memory was out in this process so far: who asks before and after knows whether it was in between. */
 unsigned int arena_failures(void);
 
-/* Makes all that was handed out read-only, for good. */
+/* Makes all that was handed out read-only, until it is retired or freed. */
 void arena_seal(struct arena *arena);
 
 /* What was sealed, and stays only for whoever still reads it, becomes memory like its neighbours: the kernel joins them, and so they

@@ -16,6 +16,7 @@
 #   model/     the protocol of the table, every interleaving of it (spin)
 #   supervise/ the processes around a supervised program           (Criterion)
 #   kinds/     languages and kinds of executables                  (Criterion)
+#   fuzz/      any input: `make fuzz`                               (libFuzzer)
 #   judges/    other people's test suites under the library: `make test-long`
 #   lib/       what the Criterion tests share
 
