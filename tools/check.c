@@ -183,8 +183,7 @@ static uint32_t ports_count(const struct policy *policy)
 static void summary_print(const struct checked *checked, FILE *to)
 {
 	const struct policy *policy = &checked->loaded.policy;
-	char *name = memory_words("%s", checked->loaded.name);
-	utf8_clean(name);
+	char *name = utf8_cleaned(checked->loaded.name);
 	fprintf(to, "%s: ", name);
 	free(name);
 	if (checked->valid) {

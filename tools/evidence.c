@@ -18,13 +18,6 @@
 
 /* ---- files ------------------------------------------------------------------------------------------- */
 
-static char *shown_path(const char *path)
-{
-	char *shown = memory_words("%s", path);
-	utf8_clean(shown);
-	return shown;
-}
-
 /* The same file by another name: a rotation came between. */
 static bool is_there(const struct evidence *evidence, const struct stat *about)
 {
@@ -53,7 +46,7 @@ static int file_add(struct evidence *evidence, const char *path, bool named)
 	posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	evidence->file = memory_for_one(evidence->file, evidence->files, &evidence->room, sizeof(*evidence->file));
 	evidence->file[evidence->files++] = (struct evidence_file){
-		.path = memory_words("%s", path), .shown = shown_path(path), .fd = fd,
+		.path = memory_words("%s", path), .shown = utf8_cleaned(path), .fd = fd,
 	};
 	return 0;
 }
@@ -63,9 +56,7 @@ static int named_add(struct evidence *evidence, const char *path)
 	int error = file_add(evidence, path, true);
 	if (!error || error == -EEXIST)
 		return EXIT_SUCCESS;
-	char *shown = shown_path(path);
-	say_error("the audit file %s cannot be read: %s", shown, strerror(-error));
-	free(shown);
+	say_error("the audit file %s cannot be read: %s", path, strerror(-error));
 	return EXIT_FAILURE;
 }
 
@@ -148,10 +139,8 @@ static const char *words_for(int error)
 
 static void failed_warn(const char *path, int error)
 {
-	char *shown = shown_path(path);
 	if (error && error != -ENOENT && error != -EEXIST)
-		say_warning("the audit file %s cannot be read, and is left out: %s", shown, words_for(error));
-	free(shown);
+		say_warning("the audit file %s cannot be read, and is left out: %s", path, words_for(error));
 }
 
 static void packed_warn(const struct rotated *rotated, size_t n)
@@ -163,12 +152,9 @@ static void packed_warn(const struct rotated *rotated, size_t n)
 			first = first ? first : &rotated[i];
 			packed++;
 		}
-	if (!first)
-		return;
-	char *shown = shown_path(first->path);
-	say_warning("%s%s compressed, and left out; to have it read: --audit <(zcat %s) --audit ... in bash(1), each file "
-	            "named, oldest first", shown, packed > 1 ? " and others are" : " is", shown);
-	free(shown);
+	if (first)
+		say_warning("%s%s compressed, and left out; to have it read: --audit <(zcat %s) --audit ... in bash(1), each file "
+		            "named, oldest first", first->path, packed > 1 ? " and others are" : " is", first->path);
 }
 
 static void policys_add(struct evidence *evidence, const char *path)
@@ -207,6 +193,12 @@ static int policy_find(struct evidence *evidence, const struct evidence_options 
 		          "them with --table=FILE and --audit=FILE", evidence->policy.name, evidence->policy.errors,
 		          evidence->policy.errors == 1 ? "" : "s");
 	return EXIT_USAGE;
+}
+
+void evidence_name(struct evidence_options *options, const char *path)
+{
+	options->audit = memory_for_one(options->audit, options->audits, &options->audits_room, sizeof(*options->audit));
+	options->audit[options->audits++] = path;
 }
 
 int evidence_find(struct evidence *evidence, const struct evidence_options *options)

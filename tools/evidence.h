@@ -30,9 +30,12 @@ struct evidence {
 struct evidence_options {
 	const char *config, *table;
 	const char **audit;      /* of --audit, each */
-	size_t audits;
+	size_t audits, audits_room;
 	bool alone;              /* files of --audit, where nothing else is named, are all there is to look at */
 };
+
+/* Adds a file of --audit. */
+void evidence_name(struct evidence_options *options, const char *path);
 
 /* Finds the table, as table_file_find() does; and opens the files of --audit, or that of the policy and what a rotation has
  * left beside it: PATH.2, PATH.1, PATH, or PATH-20261124, PATH. EXIT_SUCCESS, or the code to exit with, the reason said.

@@ -142,9 +142,7 @@ static void title_print(const struct explanation *explanation, const struct told
 /* "rule web (FILE:12): words" */
 static void rule_print(const struct rule *rule, const struct told *told, const char *words)
 {
-	char *name = memory_words("%s", rule->name), *policy = memory_words("%s", told->policy);
-	utf8_clean(name);
-	utf8_clean(policy);
+	char *name = utf8_cleaned(rule->name), *policy = utf8_cleaned(told->policy);
 	if (rule->line)
 		printf("rule %s (%s:%d): %s\n", name, policy, rule->line, words);
 	else

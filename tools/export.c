@@ -200,8 +200,7 @@ static int policy_print(struct options *options)
 	struct export *export = &options->export;
 	if (!policy_file_load(&loaded, options->config, options->ports))
 		return EXIT_USAGE;
-	char *name = memory_words("%s", loaded.name);
-	utf8_clean(name);
+	char *name = utf8_cleaned(loaded.name);
 	export->policy = &loaded.policy;
 	export->name = name;
 	export->kernel = kernel_now();

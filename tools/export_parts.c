@@ -277,8 +277,7 @@ struct words range_words(struct ports ports, const char *between)
 
 char *plan_name(const struct rule *rule)
 {
-	char *name = memory_words("%s", rule->name);
-	utf8_clean(name);
+	char *name = utf8_cleaned(rule->name);
 	for (char *at = name; *at != '\0'; at++)
 		if (strchr("\"'`\\$<>&", *at) || (*at == '-' && at > name && at[-1] == '-')) /* "--" ends a comment in XML */
 			*at = '_';

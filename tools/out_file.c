@@ -11,14 +11,10 @@
 
 #include "tools/memory.h"
 #include "tools/message.h"
-#include "tools/utf8.h"
 
 static void failed(const char *path, int error)
 {
-	char *shown = memory_words("%s", path);
-	utf8_clean(shown);
-	say_error("%s cannot be written: %s", shown, strerror(error));
-	free(shown);
+	say_error("%s cannot be written: %s", path, strerror(error));
 }
 
 static mode_t mode_for_new(void)

@@ -10,17 +10,14 @@
 #include <sys/stat.h>
 
 #include "config/world.h"
-#include "tools/memory.h"
 #include "tools/message.h"
 #include "tools/utf8.h"
 
 void policy_file_print(const char *name, int line, const char *kind, enum paint paint, const char *words)
 {
-	char at[16] = "", *shown = memory_words("%s", name), *clean = memory_words("%s", words);
+	char at[16] = "", *shown = utf8_cleaned(name), *clean = utf8_cleaned(words);
 	if (line > 0)
 		snprintf(at, sizeof(at), "%d:", line);
-	utf8_clean(shown);
-	utf8_clean(clean);
 	fprintf(stderr, "%s:%s %s%s:%s %s\n", shown, at, paint_begin(stderr, paint), kind, paint_end(stderr), clean);
 	free(clean);
 	free(shown);

@@ -98,13 +98,9 @@ static const char *words_for(int error)
 
 static bool failed(const char *table, int error)
 {
-	char shown[PATH_MAX];
-	if (!error)
-		return false;
-	snprintf(shown, sizeof(shown), "%s", table);
-	utf8_clean(shown);
-	say_error("reload: the programs of the table %s cannot be told: %s", shown, words_for(error));
-	return true;
+	if (error)
+		say_error("reload: the programs of the table %s cannot be told: %s", table, words_for(error));
+	return error != 0;
 }
 
 /* The table that the policy says, and then all. False where that one cannot be told. */
@@ -139,25 +135,22 @@ static const char *plural(unsigned int n)
 
 static void print_words(const struct hearers *hearers, const struct policy_file *loaded)
 {
-	char shown[PATH_MAX];
-	snprintf(shown, sizeof(shown), "%s", loaded->name);
-	utf8_clean(shown);
-	printf("policy %s: in order, %" PRIu32 " rule%s\n", shown, loaded->policy.rules,
+	char *policy = utf8_cleaned(loaded->name);
+	printf("policy %s: in order, %" PRIu32 " rule%s\n", policy, loaded->policy.rules,
 	       loaded->policy.rules == 1 ? "" : "s");
 	for (size_t i = 0; i < hearers->tables; i++) {
 		const struct told *told = &hearers->told[i];
-		snprintf(shown, sizeof(shown), "%s", told->path);
-		utf8_clean(shown);
+		char *shown = utf8_cleaned(told->path);
 		printf("table %s: %u %s told\n", shown, told->processes, plural(told->processes));
+		free(shown);
 	}
-	snprintf(shown, sizeof(shown), "%s", loaded->name);
-	utf8_clean(shown);
 	if (hearers->strangers)
-		printf("%u of them read %s, %u another policy: that which they were started with\n", hearers->readers, shown,
+		printf("%u of them read %s, %u another policy: that which they were started with\n", hearers->readers, policy,
 		       hearers->strangers);
 	if (hearers->waiting)
 		printf("without a table yet: %u %s, told at the first call that comes a second after the last look\n",
 		       hearers->waiting, plural(hearers->waiting));
+	free(policy);
 }
 
 static void print_json(const struct hearers *hearers, const struct policy_file *loaded)

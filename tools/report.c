@@ -48,14 +48,7 @@ static bool usage_wrong(const char *words, const char *what)
 	return false;
 }
 
-static void audit_add(struct options *options, const char *path, size_t *room)
-{
-	struct evidence_options *evidence = &options->evidence;
-	evidence->audit = memory_for_one(evidence->audit, evidence->audits, room, sizeof(*evidence->audit));
-	evidence->audit[evidence->audits++] = path;
-}
-
-static bool option_take(struct options *options, int option, size_t *audit_room)
+static bool option_take(struct options *options, int option)
 {
 	switch (option) {
 	case 'o': options->output = optarg; return true;
@@ -66,7 +59,7 @@ static bool option_take(struct options *options, int option, size_t *audit_room)
 	case 'r': options->rule = optarg; return true;
 	case 'c': options->evidence.config = optarg; return true;
 	case 't': options->evidence.table = optarg; return true;
-	case 'f': audit_add(options, optarg, audit_room); return true;
+	case 'f': evidence_name(&options->evidence, optarg); return true;
 	case 'h': options->help = true; return true;
 	default: return false;
 	}
@@ -106,14 +99,13 @@ static bool options_read(struct options *options, int argc, char **argv)
 		{ "audit", required_argument, NULL, 'f' },  { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	size_t audit_room = 0;
 	*options = (struct options){ .evidence.alone = true };
 	opterr = 0;
 	optind = 0;
 	for (int option; (option = getopt_long(argc, argv, "+:o:r:c:t:h", known, NULL)) != -1;) {
 		if (option == ':')
 			return usage_wrong("a value is missing after ", argv[optind - 1]);
-		if (!option_take(options, option, &audit_room))
+		if (!option_take(options, option))
 			return usage_wrong("no such option: ", argv[optind > 1 ? optind - 1 : 1]);
 	}
 	if (options->help)

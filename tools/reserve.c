@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/memory.h"
 #include "tools/message.h"
 #include "tools/portmap.h"
 #include "tools/utf8.h"
@@ -87,8 +86,7 @@ static void left_out_print(FILE *to, const struct policy *policy)
 		const char *words = left_out_words(&policy->rule[i]);
 		if (!words || ++found > REASONS_MAX)
 			continue;
-		char *name = memory_words("%s", policy->rule[i].name);
-		utf8_clean(name);
+		char *name = utf8_cleaned(policy->rule[i].name);
 		fprintf(to, "# Not reserved, rule %s: %s.\n", name, words);
 		free(name);
 	}
@@ -138,8 +136,7 @@ bool reserve_print(FILE *to, const struct policy *policy, const char *name, cons
 	uint32_t remain = remaining(now, all);
 	if (n > 0 && leaves_none(now, remain))
 		return false;
-	char *shown = memory_words("%s", name);
-	utf8_clean(shown);
+	char *shown = utf8_cleaned(name);
 	fprintf(to, "# Keeps the ports of %s from programs that are not under portshim: the kernel gives them to\n"
 	            "# nobody by itself. For a file in /etc/sysctl.d; then: systemctl restart systemd-sysctl\n", shown);
 	free(shown);

@@ -213,8 +213,7 @@ static void rules_print(const struct snapshot *snapshot, FILE *to)
 static void notes_print(const struct snapshot *snapshot, const struct options *options, FILE *to)
 {
 	if (options->rule && !snapshot->rules) {
-		char *name = memory_words("%s", options->rule);
-		utf8_clean(name);
+		char *name = utf8_cleaned(options->rule);
 		fprintf(to, "no rule %s in the table: no program has used it yet; or its name is another "
 		            "('portshim status' lists those that were used)\n", name);
 		free(name);

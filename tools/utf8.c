@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "tools/memory.h"
+
 size_t utf8_columns(const char *words)
 {
 	size_t columns = 0;
@@ -38,4 +40,11 @@ void utf8_clean(char *words)
 				*to++ = *words;
 	}
 	*to = '\0';
+}
+
+char *utf8_cleaned(const char *words)
+{
+	char *copy = memory_words("%s", words);
+	utf8_clean(copy);
+	return copy;
 }

@@ -15,4 +15,7 @@ size_t utf8_cut(const char *words, size_t columns);
 /* Puts '?' in the place of control characters and of bytes that are no character. */
 void utf8_clean(char *words);
 
+/* The same of a copy, to be freed. */
+char *utf8_cleaned(const char *words);
+
 #endif

@@ -12,7 +12,6 @@
 #include "tools/commands.h"
 #include "tools/evidence.h"
 #include "tools/had.h"
-#include "tools/memory.h"
 #include "tools/message.h"
 #include "tools/who_live.h"
 
@@ -55,13 +54,6 @@ static bool usage_wrong(const char *words, const char *what)
 	return false;
 }
 
-static void audit_add(struct options *options, const char *path, size_t *room)
-{
-	struct evidence_options *evidence = &options->evidence;
-	evidence->audit = memory_for_one(evidence->audit, evidence->audits, room, sizeof(*evidence->audit));
-	evidence->audit[evidence->audits++] = path;
-}
-
 static bool ports_read(struct options *options)
 {
 	uint64_t lo, hi;
@@ -77,7 +69,7 @@ static bool ports_read(struct options *options)
 	return true;
 }
 
-static bool option_take(struct options *options, int option, size_t *audit_room)
+static bool option_take(struct options *options, int option)
 {
 	switch (option) {
 	case 'a': options->at = optarg; return true;
@@ -87,7 +79,7 @@ static bool option_take(struct options *options, int option, size_t *audit_room)
 	case 'n': options->last = optarg; return true;
 	case 'c': options->evidence.config = optarg; return true;
 	case 't': options->evidence.table = optarg; return true;
-	case 'f': audit_add(options, optarg, audit_room); return true;
+	case 'f': evidence_name(&options->evidence, optarg); return true;
 	case 'j': options->json = true; return true;
 	case 'h': options->help = true; return true;
 	default: return false;
@@ -104,14 +96,13 @@ static bool options_read(struct options *options, int argc, char **argv)
 		{ "json", no_argument, NULL, 'j' },         { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
-	size_t audit_room = 0;
 	*options = (struct options){ .help = false };
 	opterr = 0;
 	optind = 0;
 	for (int option; (option = getopt_long(argc, argv, ":p:n:c:t:h", known, NULL)) != -1;) {
 		if (option == ':')
 			return usage_wrong("a value is missing after ", argv[optind - 1]);
-		if (!option_take(options, option, &audit_room))
+		if (!option_take(options, option))
 			return usage_wrong("no such option: ", argv[optind > 1 ? optind - 1 : 1]);
 	}
 	if (options->help)
