@@ -1,35 +1,65 @@
 #!/bin/sh
-# Runs every test: the facts of the kernel, the Criterion suites below BUILD, the model of the table, the quickest of
-# the judges; says what failed, and how many.
+# Runs every test: the facts of the kernel, the Criterion suites below BUILD, the model of the table, the quickest of the judges. As many
+# at once as there are processors (or JOBS). One line for each that passes, all that it wrote for one that fails; then what failed, and
+# how many. What each wrote stays in BUILD/logs.
 # `tests/run.sh BUILD [WORD]`: only those whose path contains WORD.
+# `tests/run.sh BUILD --one TEST`: that one, as the line above says. Exit status 0 if it passes.
 set -u
 
 build=$1
-only=${2:-}
-passed=0
-failed=0
-failures=
 
-for test in "$build"/tests/platform/* "$build"/tests/*/test_* tests/model/check.sh tests/judges/quick.sh; do
-	case $test in *.o | *.d) continue ;; esac
-	case $test in *"$only"*) ;; *) continue ;; esac
-	echo "== ${test#"$build"/}"
+if [ "${2:-}" = --one ]; then
+	test=$3
+	name=$(printf '%s' "${test#"$build"/}" | sed 's,^tests/,,')
+	log=$build/logs/$(printf '%s' "$name" | tr / -)
+	began=$(date +%s)
 	case $test in
 	*/platform/*) timeout 120 "$test" ;;
 	*/model/*) timeout 600 "$test" ;;
 	*/judges/*) timeout 900 "$test" "$build" ;;
 	*) timeout 900 "$test" --timeout 300 ;;
-	esac
+	esac >"$log" 2>&1 </dev/null
 	status=$?
+	# The two lines of `times`: the shell's own, its children's; user and system, each MINUTESmSECONDSs.
+	times >"$log.times"
+	used=$(tail -n 1 "$log.times" | tr -d s | awk -F '[m ]' '{ printf "%d", 60 * $1 + $2 + 60 * $3 + $4 }')
+	rm "$log.times"
+	line="$name: $(($(date +%s) - began)) s, $used s of a processor"
+	exec 9>"$build/logs/.lock"
+	flock 9
 	if [ $status -eq 0 ]; then
-		passed=$((passed + 1))
+		# Criterion's own count, where there is one.
+		printf 'ok %s%s\n' "$line" "$(sed -n 's/.*Synthesis: \(Tested: [0-9]*\).*/, \1/p' "$log" | tr -d '\033' | tail -n 1)"
 	else
-		failed=$((failed + 1))
-		failures="$failures
-  ${test#"$build"/} (exit status $status)"
+		echo "== $name"
+		cat "$log"
+		echo "FAIL $line, exit status $status"
+		echo "$name (exit status $status)" >>"$build/logs/.failed"
 	fi
-done
+	exit $status
+fi
 
-[ $failed -eq 0 ] || echo "failed:$failures"
-echo "$passed passed, $failed failed"
-[ $failed -eq 0 ] && [ $passed -gt 0 ]
+only=${2:-}
+jobs=${JOBS:-$(nproc)}
+rm -rf "$build/logs"
+mkdir -p "$build/logs"
+: >"$build/logs/.failed"
+
+# What takes longest begins first, so that nothing long is left alone at the end.
+for first in system/ stories/ judges/ model/ storm/ tools/test_packages supervise/ ''; do
+	for test in "$build"/tests/platform/* "$build"/tests/*/test_* tests/model/check.sh tests/judges/quick.sh; do
+		case $test in *.o | *.d) continue ;; esac
+		case $test in *"$only"*) ;; *) continue ;; esac
+		case $test in *"$first"*) printf '%s\n' "$test" ;; esac
+	done
+done | awk '!seen[$0]++' >"$build/logs/.tests"
+
+xargs -r -n 1 -P "$jobs" "$0" "$build" --one <"$build/logs/.tests"
+total=$(wc -l <"$build/logs/.tests")
+failed=$(wc -l <"$build/logs/.failed")
+if [ "$failed" -ne 0 ]; then
+	echo "failed:"
+	sed 's/^/  /' "$build/logs/.failed"
+fi
+echo "$((total - failed)) passed, $failed failed"
+[ "$failed" -eq 0 ] && [ "$total" -gt 0 ]
