@@ -25,7 +25,7 @@ HARDENING := -fstack-protector-strong -fstack-clash-protection
 ifeq ($(findstring _FORTIFY_SOURCE,$(CFLAGS) $(CPPFLAGS)),)
 HARDENING += -D_FORTIFY_SOURCE=2
 endif
-ifneq ($(filter x86_64 i386 i686,$(shell uname -m)),)
+ifneq ($(filter x86_64-% i386-% i686-%,$(shell $(CC) -dumpmachine)),)
 HARDENING += -fcf-protection
 endif
 CFLAGS ?= -O2 -g

@@ -120,14 +120,16 @@ uint64_t owner_of(struct table *table, uint32_t pid)
 
 uint64_t owner_self(struct table *table)
 {
+	static _Atomic uint64_t last; /* where there is no page: a child has it as well */
 	struct self *page = caller ? NULL : self_page();
-	uint64_t owner = caller ? caller->owner : page ? atomic_load_explicit(&page->owner, memory_order_relaxed) : 0;
+	_Atomic uint64_t *known = page ? &page->owner : &last;
+	uint64_t owner = caller ? caller->owner : atomic_load_explicit(known, memory_order_relaxed);
 
-	if (owner)
+	if (owner && (caller || page || owner_pid(owner) == (uint32_t)getpid()))
 		return owner;
 	owner = owner_of(table, 0);
-	if (page)
-		atomic_store_explicit(&page->owner, owner, memory_order_relaxed);
+	if (!caller)
+		atomic_store_explicit(known, owner, memory_order_relaxed);
 	return owner;
 }
 

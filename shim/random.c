@@ -20,7 +20,7 @@ struct source {
 	_Atomic uint32_t seeded;
 };
 
-static struct source fallback; /* where no page can be had: parent and child may then propose alike */
+static struct source fallback; /* where no page can be had: a child's copy is the same, and its numbers differ by its pid */
 
 static inline uint64_t rotate(uint64_t x, int bits)
 {
@@ -112,6 +112,8 @@ uint64_t random_number(void)
 		seed(s);
 	key[0] = atomic_load_explicit(&s->key[0], memory_order_relaxed);
 	key[1] = atomic_load_explicit(&s->key[1], memory_order_relaxed);
+	if (s == &fallback)
+		key[1] ^= (uint64_t)getpid();
 	count = atomic_fetch_add_explicit(&s->counter, 1, memory_order_relaxed);
 	return siphash(key, &count, sizeof(count));
 }

@@ -10,6 +10,7 @@
 #   transparency/  what a program sees, bare and under the library (Criterion)
 #   storm/     signals, forks and cancellation at every instruction of a call (Criterion)
 #   i386/      32-bit programs beside 64-bit ones               (Criterion)
+#   arm64/     programs of a 64-bit ARM, run by qemu-user           (Criterion)
 #   supervise/ programs that no preloaded library reaches, under the supervisor    (Criterion)
 #   bench/     what it costs: `make bench`
 #   platform/  what we rely on of the kernel and libc, as programs
@@ -149,10 +150,26 @@ programs32: lib32 $(BUILD)/portshim
 	@ln -sf $(abspath $(BUILD)/portshim) $(BUILD32)/portshim
 	@ln -sf $(abspath $(BUILD)/portshim) $(BUILD32)/time64/portshim
 
+# The library, two probes and unit tests for a 64-bit ARM, by Debian's cross compiler; suites of arm64/ run them.
+ARM64 := $(BUILD)/arm64
+ARCHIVE_ARM64 := $(BUILD)/inih-arm64/libinih.a
+UNITS_ARM64 := $(patsubst %.c,%,$(wildcard tests/unit/test_*.c))
+MAKE_ARM64 = $(MAKE) --no-print-directory $(if $(Q),-s) BUILD=$(ARM64) CC='aarch64-linux-gnu-gcc -idirafter /usr/include' \
+	PKG_LIBS=$(ARCHIVE_ARM64)
+
+$(ARCHIVE_ARM64):
+	@mkdir -p $(@D)
+	$(call say,FETCH,$@)tools/packaging/foreign.sh arm64 libinih-dev usr/lib/aarch64-linux-gnu/libinih.a $@
+
+programs_arm64: $(ARCHIVE_ARM64)
+	+@$(MAKE_ARM64) $(ARM64)/libportshim.so $(ARM64)/tests/probes/act $(ARM64)/tests/probes/swarm
+	+@$(MAKE_ARM64) CPPFLAGS='-isystem tests/i386/stand-in' CRITERION_LIBS=$(ARM64)/tests/i386/stand-in/main.o \
+		$(ARM64)/tests/i386/stand-in/main.o $(UNITS_ARM64:%=$(ARM64)/%)
+
 ifeq ($(shell uname -m),x86_64)
-tests: programs32
+tests: programs32 programs_arm64
 else
-SUITES := $(filter-out $(BUILD)/tests/i386/%,$(SUITES))
+SUITES := $(filter-out $(BUILD)/tests/i386/% $(BUILD)/tests/arm64/%,$(SUITES))
 endif
 
 # company/: probes built with a sanitizer by either compiler; and the library itself, with probes, in folders of its own.
@@ -213,5 +230,5 @@ check: deps
 	@$(MAKE) --no-print-directory tests
 	@CC='$(CC)' tests/check.sh $(BUILD) $(VERSION)
 
-.PHONY: tests programs32 test test-system test-long deps-long bench check
+.PHONY: tests programs32 programs_arm64 test test-system test-long deps-long bench check
 .SECONDARY:
