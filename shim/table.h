@@ -45,7 +45,9 @@
  * room and one who just got a block may still meet; connect() decides between them.)
  *
  * The time of a port's last use only grows. tests/model/ has the protocol as a model whose
- * every interleaving is checked. */
+ * every interleaving is checked. Each look at a word, a tag or an `info`, and each step, that this rests on is sequentially
+ * consistent (C11, 7.17.3), so those interleavings are all that there are, on processors with a weaker order of memory
+ * too; what is relaxed or acquired only is a hint, a figure, or is looked at again. */
 #ifndef PORTSHIM_SHIM_TABLE_H
 #define PORTSHIM_SHIM_TABLE_H
 
