@@ -123,21 +123,19 @@ static long read_some(int fd, char *to, size_t room)
 	}
 }
 
-/* How much room to begin with: a file's size and one byte more, so that its end is seen; a guess for /proc. */
-static size_t room_at_first(int fd, int *error)
+static int may_be_read(const struct stat *about, file_judge *judge, void *context)
 {
-	struct stat about;
+	if (S_ISDIR(about->st_mode))
+		return -EISDIR;
+	if (judge && !judge(about, context))
+		return -EKEYREJECTED;
+	return S_ISREG(about->st_mode) && about->st_size > (off_t)LARGEST ? -EFBIG : 0;
+}
 
-	*error = 0;
-	if (fstat(fd, &about) != 0)
-		*error = -errno;
-	else if (S_ISDIR(about.st_mode))
-		*error = -EISDIR;
-	else if (S_ISREG(about.st_mode) && about.st_size > (off_t)LARGEST)
-		*error = -EFBIG;
-	else if (S_ISREG(about.st_mode) && about.st_size > 0)
-		return (size_t)about.st_size + 1;
-	return FIRST_ROOM;
+/* How much room to begin with: a file's size and one byte more, so that its end is seen; a guess for /proc. */
+static size_t room_at_first(const struct stat *about)
+{
+	return S_ISREG(about->st_mode) && about->st_size > 0 ? (size_t)about->st_size + 1 : FIRST_ROOM;
 }
 
 static char *read_all(int fd, struct arena *arena, size_t room, size_t *length, int *error)
@@ -169,21 +167,26 @@ static char *read_all(int fd, struct arena *arena, size_t room, size_t *length, 
 	return NULL;
 }
 
-char *locate_read(struct arena *arena, const char *path, size_t *length, int *error)
+char *locate_read_judged(struct arena *arena, const char *path, size_t *length, int *error, file_judge *judge, void *context)
 {
 	int fd = open_file(path);
+	struct stat about;
 	char *bytes = NULL;
-	size_t room;
 
 	*length = 0;
 	*error = fd < 0 ? fd : 0;
 	if (fd < 0)
 		return NULL;
-	room = room_at_first(fd, error);
+	*error = fstat(fd, &about) != 0 ? -errno : may_be_read(&about, judge, context);
 	if (*error == 0)
-		bytes = read_all(fd, arena, room, length, error);
+		bytes = read_all(fd, arena, room_at_first(&about), length, error);
 	syscall(SYS_close, fd);
 	return bytes;
+}
+
+char *locate_read(struct arena *arena, const char *path, size_t *length, int *error)
+{
+	return locate_read_judged(arena, path, length, error, NULL, NULL);
 }
 
 const char *locate_error_words(int error)

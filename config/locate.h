@@ -7,7 +7,9 @@
 #ifndef PORTSHIM_CONFIG_LOCATE_H
 #define PORTSHIM_CONFIG_LOCATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #include "arena.h"
 
@@ -32,6 +34,10 @@ void locate_policy_from(struct location *location, variable_lookup *lookup, cons
 /* Reads a whole file of at most 16 MiB into `arena`, with a NUL behind it. NULL on error, with -errno in *error
  * (-EFBIG if larger, -EISDIR, -ENOMEM, what open(2) and read(2) say). Works on /proc. Opens with O_CLOEXEC and closes. */
 char *locate_read(struct arena *arena, const char *path, size_t *length, int *error);
+
+/* The same, but what the open file is, is judged before anything is read. False: it is not read, *error is -EKEYREJECTED. */
+typedef bool file_judge(const struct stat *about, void *context);
+char *locate_read_judged(struct arena *arena, const char *path, size_t *length, int *error, file_judge *judge, void *context);
 
 /* What such an error means to whoever wrote the policy, and what to do. */
 const char *locate_error_words(int error);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "config/locate.h"
+#include "config/trust.h"
 #include "config/world.h"
 #include "caller.h"
 #include "clock.h"
@@ -87,17 +88,15 @@ static enum log_level level_from_environment(enum log_level otherwise)
 
 static bool read_file(struct making *making)
 {
+	const struct reader reader = reader_here();
 	struct session *session = &making->session;
-	struct findings *findings = &making->findings;
 	int error = 0;
 
-	findings->origin = making->location.path;
-	session->text = locate_read(&session->arena, making->location.path, &session->text_length, &error);
-	if (session->text)
-		return true;
-	making->passing = is_passing(error);
-	hear(findings, SEVERITY_ERROR, 0, locate_error_words(error));
-	return false;
+	making->findings.origin = making->location.path;
+	session->text = trust_read(&session->arena, making->location.path, &session->text_length, &error, &reader, hear,
+	                           &making->findings);
+	making->passing = !session->text && is_passing(error);
+	return session->text != NULL;
 }
 
 /* Finds and reads the policy's words. False if there is none, with the reason among the findings. */

@@ -93,7 +93,7 @@ static void offer_rules(const struct asked_for *asked)
 	int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC), errors = dup(STDERR_FILENO);
 	fflush(stderr);
 	dup2(nowhere, STDERR_FILENO);
-	bool good = policy_file_load(&loaded, asked->config, NULL);
+	bool good = policy_file_load(&loaded, asked->config, NULL, NULL);
 	dup2(errors, STDERR_FILENO);
 	close(nowhere);
 	close(errors);

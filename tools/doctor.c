@@ -225,6 +225,7 @@ static bool find_policy(struct checks *findings, const struct patient *patient, 
 static void examine_policy(struct checks *findings, const struct subject *subject, const char *config)
 {
 	const struct patient *patient = &subject->patient;
+	const struct reader reader = subject_reader(subject);
 	struct location location = { .found = FOUND_FILE };
 	struct policy_file loaded;
 	if (!config && patient->supervisor) {
@@ -235,7 +236,7 @@ static void examine_policy(struct checks *findings, const struct subject *subjec
 		return;
 	if (!config && location.found == FOUND_FILE)
 		config = location.path;
-	if (!policy_file_load(&loaded, config, config ? NULL : location.ports)) {
+	if (!policy_file_load(&loaded, config, config ? NULL : location.ports, &reader)) {
 		note(findings, "policy", false, "%s has errors, see above; until they are mended all calls pass",
 		     config ? config : "PORTSHIM_PORTS");
 		return;

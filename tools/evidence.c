@@ -185,7 +185,7 @@ static int policy_find(struct evidence *evidence, const struct evidence_options 
 	bool named = (options->table && options->audits) || is_alone(options);
 	if (!options->config && (named || !policy_file_is_there()))
 		return EXIT_SUCCESS;
-	evidence->has_policy = policy_file_load(&evidence->policy, options->config, NULL);
+	evidence->has_policy = policy_file_load(&evidence->policy, options->config, NULL, NULL);
 	if (evidence->has_policy)
 		return EXIT_SUCCESS;
 	if (evidence->policy.name)

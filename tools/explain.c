@@ -247,6 +247,7 @@ static bool policy_load(struct policy_file *loaded, const struct options *option
 {
 	static struct location location;
 	const char *config = options->config, *ports = options->ports;
+	const struct reader reader = subject_reader(subject);
 	if (!config && !ports && subject->patient.supervisor) {
 		say_error("process %u has the policy of its supervisor, process %u; name it with --config", options->pid,
 		          subject->patient.supervisor);
@@ -258,7 +259,7 @@ static bool policy_load(struct policy_file *loaded, const struct options *option
 		ports = location.found == FOUND_PORTS ? location.ports : NULL;
 	}
 	if (config || ports)
-		return policy_file_load(loaded, config, ports);
+		return policy_file_load(loaded, config, ports, &reader);
 	say_error("no policy: the program's environment has neither PORTSHIM_CONF nor PORTSHIM_PORTS, and there is none in "
 	          "the usual places; name one with --config, or ports with --ports");
 	return false;

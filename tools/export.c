@@ -198,7 +198,7 @@ static int policy_print(struct options *options)
 {
 	static struct policy_file loaded;
 	struct export *export = &options->export;
-	if (!policy_file_load(&loaded, options->config, options->ports))
+	if (!policy_file_load(&loaded, options->config, options->ports, NULL))
 		return EXIT_USAGE;
 	char *name = utf8_cleaned(loaded.name);
 	export->policy = &loaded.policy;

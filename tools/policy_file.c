@@ -55,16 +55,13 @@ static bool is_regular(struct policy_file *loaded)
 	return false;
 }
 
-static bool file_read(struct policy_file *loaded, const struct policy_world *world)
+static bool file_read(struct policy_file *loaded, const struct policy_world *world, const struct reader *reader)
 {
 	int error = 0;
 	if (!is_regular(loaded))
 		return false;
-	loaded->text = locate_read(&loaded->arena, loaded->from.path, &loaded->length, &error);
-	if (loaded->text)
-		return policy_read(&loaded->policy, loaded->text, loaded->length, world, finding_count, loaded);
-	error_print(loaded, locate_error_words(error));
-	return false;
+	loaded->text = trust_read(&loaded->arena, loaded->from.path, &loaded->length, &error, reader, finding_count, loaded);
+	return loaded->text && policy_read(&loaded->policy, loaded->text, loaded->length, world, finding_count, loaded);
 }
 
 /* As in the library: where this program itself runs with privileges, no variable of the user's counts. */
@@ -112,9 +109,11 @@ static bool choose(struct policy_file *loaded, const char *file, const char *por
 	return from->found != FOUND_NOTHING;
 }
 
-bool policy_file_hear(struct policy_file *loaded, const char *file, const char *ports, policy_listener *listener,
-                      void *context)
+bool policy_file_hear(struct policy_file *loaded, const char *file, const char *ports, const struct reader *reader,
+                      policy_listener *listener, void *context)
 {
+	struct reader own = reader_here();
+	own.looks = file != NULL;
 	struct policy_world world = { .passwd = NULL };
 	struct arena arena = { .chunks = NULL };
 	struct port_range range;
@@ -129,7 +128,7 @@ bool policy_file_hear(struct policy_file *loaded, const char *file, const char *
 	if (loaded->from.found == FOUND_PORTS)
 		valid = policy_from_ports(&loaded->policy, loaded->from.ports, &world, finding_count, loaded);
 	else
-		valid = file_read(loaded, &world);
+		valid = file_read(loaded, &world, reader ? reader : &own);
 	arena_free(&arena);
 	if (!valid) {
 		arena_free(&loaded->arena);
@@ -138,9 +137,9 @@ bool policy_file_hear(struct policy_file *loaded, const char *file, const char *
 	return valid;
 }
 
-bool policy_file_load(struct policy_file *loaded, const char *file, const char *ports)
+bool policy_file_load(struct policy_file *loaded, const char *file, const char *ports, const struct reader *reader)
 {
-	return policy_file_hear(loaded, file, ports, finding_print, loaded);
+	return policy_file_hear(loaded, file, ports, reader, finding_print, loaded);
 }
 
 bool policy_file_is_there(void)

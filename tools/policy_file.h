@@ -6,6 +6,7 @@
 
 #include "config/locate.h"
 #include "config/policy.h"
+#include "config/trust.h"
 #include "tools/paint.h"
 
 struct policy_file {
@@ -24,12 +25,12 @@ struct policy_file {
  * would find. Findings go to standard error as "NAME:LINE: error: words" and "NAME:LINE: warning: words"
  * (NAME: ... where no line applies). True if there was no error; then policy_file_free() it. False: nothing
  * is kept but `name` (NULL where no policy was found, which is said) and the counts. `file` and `ports` must
- * outlive it. */
-bool policy_file_load(struct policy_file *loaded, const char *file, const char *ports);
+ * outlive it. `reader`: who is to be under the policy (config/trust.h); NULL: this process, and a `file` is only looked at. */
+bool policy_file_load(struct policy_file *loaded, const char *file, const char *ports, const struct reader *reader);
 
 /* The same, but the findings go to a listener. That there is no policy is said on standard error all the same. */
-bool policy_file_hear(struct policy_file *loaded, const char *file, const char *ports, policy_listener *listener,
-                      void *context);
+bool policy_file_hear(struct policy_file *loaded, const char *file, const char *ports, const struct reader *reader,
+                      policy_listener *listener, void *context);
 
 /* "NAME:LINE: error: words" on standard error, as above; `kind` is painted where that is a terminal. */
 void policy_file_print(const char *name, int line, const char *kind, enum paint paint, const char *words);

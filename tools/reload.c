@@ -67,7 +67,7 @@ static bool options_read(struct options *options, int argc, char **argv)
 /* One that can be told of: in order, and in a file. */
 static bool policy_load(struct policy_file *loaded, const char *config)
 {
-	if (!policy_file_load(loaded, config, NULL)) {
+	if (!policy_file_load(loaded, config, NULL, NULL)) {
 		if (loaded->name)
 			say_error("reload: the policy %s has %u error%s, so nothing was told to anybody: the old one stays in force; "
 			          "put it right and try again", loaded->name, loaded->errors, loaded->errors == 1 ? "" : "s");

@@ -178,7 +178,8 @@ static void say_no_concern(const struct policy_file *loaded, const struct option
 /* Checks the policy and puts it into the environment. */
 static bool policy_prepare(struct policy_file *loaded, const struct options *options)
 {
-	if (!policy_file_load(loaded, options->config, options->ports)) {
+	const struct reader reader = reader_here();
+	if (!policy_file_load(loaded, options->config, options->ports, &reader)) {
 		if (loaded->name)
 			say_error("%s was not started: %u error%s in the policy %s; put it right and start again",
 			          options->command[0], loaded->errors, loaded->errors == 1 ? "" : "s", loaded->name);

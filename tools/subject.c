@@ -272,6 +272,12 @@ int subject_meet(struct subject *subject, uint32_t pid, char *const command[], c
 	return code;
 }
 
+struct reader subject_reader(const struct subject *subject)
+{
+	uid_t user = subject->identity.user;
+	return (struct reader){ .user = user, .strict = user == 0 || subject->patient.facts.secure };
+}
+
 void subject_free(struct subject *subject)
 {
 	free(subject->groups);

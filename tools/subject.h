@@ -2,6 +2,7 @@
 #ifndef PORTSHIM_TOOLS_SUBJECT_H
 #define PORTSHIM_TOOLS_SUBJECT_H
 
+#include "config/trust.h"
 #include "tools/patient.h"
 
 /* What is to be taken for given, whatever is the case; NULL: as it is. */
@@ -28,6 +29,9 @@ int subject_meet(struct subject *subject, uint32_t pid, char *const command[], c
 bool subject_identify(struct subject *subject);
 
 void subject_free(struct subject *subject);
+
+/* As the reader of its policy. */
+struct reader subject_reader(const struct subject *subject);
 
 /* What `portshim run` would do with the command, or how the process is under portshim: one sentence, to be freed. */
 char *subject_way(const struct subject *subject);

@@ -53,7 +53,7 @@ static int path_of_policy(struct table_file *file, const struct policy *policy, 
 
 static bool load(struct policy_file *loaded, const char *config)
 {
-	if (policy_file_load(loaded, config, NULL))
+	if (policy_file_load(loaded, config, NULL, NULL))
 		return true;
 	if (loaded->name)
 		say_error("the policy %s does not say which table: %u error%s in it; put it right, or name the "

@@ -7,9 +7,11 @@ build=$1
 seconds=$2
 shift 2
 failed=0
-export PORTSHIM_CONF=tests/fuzz/calls.conf
 
 mkdir -p "$build/found"
+# Of whoever runs this: the sources may be another's.
+install -m 0644 tests/fuzz/calls.conf "$build/calls.conf"
+export PORTSHIM_CONF=$build/calls.conf
 for target; do
 	grown=$build/corpus/$target
 	mkdir -p "$grown"

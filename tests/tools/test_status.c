@@ -147,7 +147,7 @@ Test(status, the_rules_of_a_policy)
 	snprintf(text, sizeof(text), "[portshim]\ntable = %s\n[rule web]\nports = 20000-20009\n[rule new]\nports = 20010\n",
 	         file_path("table"));
 	const char *config = file_make("policy", text);
-	cr_assert(policy_file_load(&loaded, config, NULL));
+	cr_assert(policy_file_load(&loaded, config, NULL, NULL));
 	made_hold(table, PROTOCOL_UDP, NULL, 20005, rules_number(table, &loaded.policy.rule[0]));
 	policy_file_free(&loaded);
 	SHOW("status", "-c", config);

@@ -78,7 +78,7 @@ Test(top, the_rules_of_a_policy)
 	made_rule(table, "other", 0, PORTS(20100, 20109));
 	snprintf(text, sizeof(text), "[portshim]\ntable = %s\n[rule web]\nports = 20000-20009\n", file_path("table"));
 	const char *config = file_make("policy", text);
-	cr_assert(policy_file_load(&loaded, config, NULL));
+	cr_assert(policy_file_load(&loaded, config, NULL, NULL));
 	rules_number(table, &loaded.policy.rule[0]);
 	policy_file_free(&loaded);
 	SHOW("top", "-b", "-n", "1", "-c", config);

@@ -126,31 +126,18 @@ static void check_table(const struct subject *subject)
 
 /* --- the policy itself ------------------------------------------------------------------------------------ */
 
-static void policy_warn(const struct subject *subject, char *words, const char *fix, const char *path)
-{
-	struct advice *advice = advice_add(subject->found, ADVICE_WARNING, 0, CHECK_POLICY_FILE, NULL);
-	advice->words = words;
-	advice->fix = memory_words("%s %s", fix, path);
-}
-
-/* Who may write to a policy decides over the ports of all that are under it. Below /etc it is every program's. */
+/* Below /etc it is every program's. Who can write to it, its reader looks at. */
 static void check_policy(const struct subject *subject, const char *path)
 {
 	char real[PATH_MAX];
 	struct stat about;
 	if (!realpath(path, real) || stat(real, &about) < 0)
 		return;
-	bool of_all = strncmp(real, "/etc/", 5) == 0;
-	if (about.st_mode & S_IWOTH)
-		policy_warn(subject, memory_words("all users may write to this file"), "chmod o-w", real);
-	if (about.st_mode & S_IWGRP && of_all && about.st_gid != 0)
-		policy_warn(subject, memory_words("the group %u may write to this file", about.st_gid), "chmod g-w", real);
-	if (of_all && about.st_uid != 0)
-		policy_warn(subject, memory_words("this file is the user %u's, and decides for every program", about.st_uid),
-		            "chown root", real);
-	if (of_all && !(about.st_mode & S_IROTH))
-		policy_warn(subject, memory_words("other users may not read this file: their programs have no policy"),
-		            "chmod a+r", real);
+	if (strncmp(real, "/etc/", 5) != 0 || about.st_mode & S_IROTH)
+		return;
+	struct advice *advice = advice_add(subject->found, ADVICE_WARNING, 0, CHECK_POLICY_FILE, NULL);
+	advice->words = memory_words("other users may not read this file: their programs have no policy");
+	advice->fix = memory_words("chmod a+r %s", real);
 }
 
 void check_files(const struct subject *subject, const char *policy_path)
