@@ -143,9 +143,15 @@ static uint64_t least_of(const word64 *word, uint32_t n)
 	return least;
 }
 
-static bool is_below(const word64 *word, uint64_t least)
+/* A time to come is no better than now: it was written by no process of ours, or while this one was stopped. */
+static uint64_t until_now(const struct walk *walk, uint64_t time)
 {
-	return atomic_load_explicit(word, memory_order_relaxed) < least;
+	return time < walk->now ? time : walk->now;
+}
+
+static bool is_below(const struct walk *walk, const word64 *word, uint64_t least)
+{
+	return until_now(walk, atomic_load_explicit(word, memory_order_relaxed)) < least;
 }
 
 static void renew_oldest(struct walk *walk, uint16_t port)
@@ -193,7 +199,7 @@ static void look_in_span(struct walk *walk, const struct span *span, struct olde
 	}
 	for (; bits; bits &= bits - 1) {
 		uint32_t place = (uint32_t)__builtin_ctzll(bits);
-		uint64_t used = walk_used(walk, (uint16_t)(span->port + place));
+		uint64_t used = until_now(walk, walk_used(walk, (uint16_t)(span->port + place)));
 
 		if (used < found->used)
 			*found = (struct oldest){ .position = (int32_t)(span->position + place), .used = used };
@@ -208,7 +214,7 @@ static void look_in_group(struct walk *walk, const struct span *group, struct ol
 	for (uint32_t done = 0; done < group->length;) {
 		struct span span = walk_span(walk, group->position + done, group->length - done);
 
-		if (is_below(oldest_of(walk, span.port), found->used))
+		if (is_below(walk, oldest_of(walk, span.port), found->used))
 			look_in_span(walk, &span, found);
 		done += span.length;
 	}
@@ -225,7 +231,7 @@ static int32_t propose_least_recent(const struct algorithm *algorithm, struct wa
 	for (uint32_t left = count; left > 0 && found.used > 0;) {
 		struct span group = walk_run(walk, position, left, GROUP_PORTS);
 
-		if (is_below(eldest_of(walk, group.port), found.used))
+		if (is_below(walk, eldest_of(walk, group.port), found.used))
 			look_in_group(walk, &group, &found);
 		left -= group.length;
 		position = (position + group.length) % count;

@@ -71,9 +71,12 @@ void peer_set_strict(struct table *table, const struct peer *peer)
 bool peer_is_strict(const struct table *table, const struct peer *peer)
 {
 	const struct table_sweep *slot = &table->strict[peer->id % TABLE_SWEEPS];
+	uint64_t until = atomic_load_explicit(&slot->again, memory_order_relaxed), now;
 
-	return atomic_load_explicit(&slot->peer, memory_order_relaxed) == peer->id &&
-	       atomic_load_explicit(&slot->again, memory_order_relaxed) > clock_now();
+	if (atomic_load_explicit(&slot->peer, memory_order_relaxed) != peer->id)
+		return false;
+	now = clock_now();
+	return until > now && until <= now + STRICT;
 }
 
 unsigned int peer_space(uint8_t protocol)

@@ -132,6 +132,9 @@ static int check_file(const struct stat64 *about, bool named)
 {
 	if (!S_ISREG(about->st_mode) || about->st_mode & S_IWOTH)
 		return -EPERM;
+	/* Another name of what may be any file of the user's (fs.protected_hardlinks is 0): nothing is made of it. */
+	if (about->st_nlink > 1 && (!named || about->st_size == 0))
+		return -EMLINK;
 	if (about->st_uid == geteuid() && (named || !(about->st_mode & (S_IRWXG | S_IRWXO))))
 		return 0;
 	return named && (about->st_uid == 0 || about->st_mode & S_IWGRP) ? 0 : -EPERM;
@@ -306,6 +309,8 @@ static const char *words_for(int error)
 		return "not a table of this version; remove it, or name another";
 	case -EXDEV:
 		return "belongs to another network namespace; name another for this one";
+	case -EMLINK:
+		return "a file with another name (a hard link); remove it, or name another";
 	case -ENOSPC:
 		return "no room for it";
 	case -EFBIG:

@@ -13,7 +13,7 @@
 #define OWN_POLICY \
 	"mkdir -p /own/portshim /own/.config/portshim;" \
 	"echo \"[rule own]\" >/own/portshim/portshim.conf; echo \"ports = 21000-21099\" >>/own/portshim/portshim.conf;" \
-	"cp /own/portshim/portshim.conf /own/.config/portshim;"
+	"cp /own/portshim/portshim.conf /own/.config/portshim; mkdir /linked; ln -s /own/.config /linked/.config;"
 #define COPIES \
 	"cd /usr/local/bin; cp act act-setuid; cp act act-setgid; cp act act-capable;" \
 	"chmod 4755 act-setuid; chgrp daemon act-setgid; chmod 2755 act-setgid;"
@@ -21,6 +21,7 @@
 static const char *const attempts[] = {
 	"PORTSHIM_PORTS=21000-21099", "PORTSHIM_CONF=/own/portshim/portshim.conf", "XDG_CONFIG_HOME=/own", "HOME=/own",
 	"PORTSHIM_DISABLE=1", "PORTSHIM_PORTS=nonsense PORTSHIM_STRICT=1", "PORTSHIM_LOG=debug",
+	"HOME=/linked", "PORTSHIM_CONF=/dev/stdin", "PORTSHIM_CONF=/proc/self/fd/0",
 };
 
 #define ATTEMPTS (sizeof(attempts) / sizeof(attempts[0]))
@@ -107,5 +108,27 @@ Test(privileges, tables)
 	cr_expect(machine_is_rules(machine_port(&machine, "su ben -c 'sh /machine/show.sh act-setgid'", "")));
 	machine_run(&machine, &run, "stat -c '%U %a' /dev/shm/*");
 	cr_expect_str_eq(run.out, "root 600\nben 600\n");
+	machine_end(&machine);
+}
+
+/* What is not root's own does not count either: neither for root nor for who has privileges. For ann it does, whose file it is. */
+Test(privileges, a_policy_of_anns)
+{
+	static const struct { const char *line; bool refused; } who[] = {
+		{ "su ann -c 'sh /machine/show.sh act'", false }, { "su ann -c 'sh /machine/show.sh act-setuid'", true },
+		{ "su ann -c 'sh /machine/show.sh act-setgid'", true }, { "su ann -c 'sh /machine/show.sh act-capable'", true },
+		{ MACHINE_SHOW, true },
+	};
+	static struct machine machine;
+	static struct run run;
+
+	privileged_boot(&machine);
+	machine_run(&machine, &run, "chown ann /etc/portshim.conf");
+	for (size_t i = 0; i < sizeof(who) / sizeof(who[0]); i++) {
+		machine_run(&machine, &run, who[i].line);
+		cr_expect_eq(machine_is_rules(port_of(&run, "name 0")), !who[i].refused, "%s\n%s", who[i].line, run.out);
+		cr_expect_eq(strstr(run.err, "portshim: act") != NULL, who[i].refused, "%s\n%s", who[i].line, run.err);
+		cr_expect(strstr(run.err, "/etc/portshim.conf: error: this file is the user "), "su and the probe as root: %s", run.err);
+	}
 	machine_end(&machine);
 }

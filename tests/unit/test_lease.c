@@ -35,6 +35,26 @@ Test(lease, link_local_destinations_have_a_scope)
 	}
 }
 
+/* For ten minutes, whatever the table says. */
+Test(lease, strict_peers_are_so_for_ten_minutes)
+{
+	struct table *table = table_in_memory();
+	struct peer peer = peer_number(table, 1);
+	struct table_sweep *slot = &table->strict[peer.id % TABLE_SWEEPS];
+
+	cr_expect_not(peer_is_strict(table, &peer));
+	peer_set_strict(table, &peer);
+	cr_expect(peer_is_strict(table, &peer));
+	slot->again = clock_now() + 590 * SECOND;
+	cr_expect(peer_is_strict(table, &peer));
+	slot->again = clock_now() + 700 * SECOND;
+	cr_expect_not(peer_is_strict(table, &peer), "written by no process of ours");
+	slot->again = UINT64_MAX;
+	cr_expect_not(peer_is_strict(table, &peer));
+	slot->again = clock_now();
+	cr_expect_not(peer_is_strict(table, &peer));
+}
+
 Test(lease, a_claim)
 {
 	struct table *table = table_in_memory();
