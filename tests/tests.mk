@@ -12,7 +12,9 @@
 #   i386/      32-bit programs beside 64-bit ones               (Criterion)
 #   arm64/     programs of a 64-bit ARM, run by qemu-user           (Criterion)
 #   supervise/ programs that no preloaded library reaches, under the supervisor    (Criterion)
+#   hostile/   others who write policies and tables             (Criterion)
 #   bench/     what it costs: `make bench`
+#   soak/      a crowd, with every fault there is, for half an hour: `make soak`
 #   platform/  what we rely on of the kernel and libc, as programs
 #   model/     the protocol of the table, every interleaving of it (spin)
 #   supervise/ the processes around a supervised program           (Criterion)
@@ -31,6 +33,10 @@ BENCH_PROGRAMS := load hold idle steps
 BENCH_SOURCES := $(filter-out $(BENCH_PROGRAMS:%=tests/bench/%.c) tests/bench/nothing.c,$(wildcard tests/bench/*.c))
 BENCH_OBJECTS := $(BENCH_SOURCES:%.c=$(BUILD)/%.o)
 BENCH := $(BENCH_PROGRAMS:%=$(BUILD)/tests/bench/%) $(BUILD)/tests/bench/nothing.so $(BUILD)/tests/bench/bench
+# The soak: the conductor, which is the servers too, and what it starts.
+SOAK := $(BUILD)/tests/soak/soak $(BUILD)/tests/soak/load
+SOAK_SHARED := $(BUILD)/tests/soak/pools.o $(BUILD)/tests/soak/figures.o
+SOAK_SECONDS ?= 1800
 TEST_LIB_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/lib/*.c))
 # What a test may link of the library and the tool: all but the entry points.
 LINKABLE := $(CONFIG_OBJECTS) $(filter-out $(HOOK_OBJECTS),$(SHIM_OBJECTS)) $(filter-out %/main.o,$(TOOL_OBJECTS))
@@ -130,6 +136,11 @@ $(BUILD)/tests/bench/%.so: tests/bench/%.c Makefile
 $(BUILD)/tests/bench/bench: $(BENCH_OBJECTS)
 	$(call say,BENCH,$@)$(CC) $(CFLAGS) -o $@ $^ -lm
 
+$(BUILD)/tests/soak/soak: $(BUILD)/tests/soak/soak.o $(BUILD)/tests/soak/serve.o $(SOAK_SHARED) $(BUILD)/tests/bench/stage.o $(BUILD)/tests/bench/measure.o
+$(BUILD)/tests/soak/load: $(BUILD)/tests/soak/load.o $(SOAK_SHARED)
+$(SOAK):
+	$(call say,SOAK,$@)$(CC) $(CFLAGS) -o $@ $^ -pthread -lm
+
 $(SUITES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/testable.a
 	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/testable.a $(PKG_LIBS) $(CRITERION_LIBS) -ldl -pthread
 
@@ -202,7 +213,7 @@ endef
 $(eval $(call sanitized_library,sanitized,-fsanitize=address$(comma)undefined -fno-sanitize-recover=all))
 $(eval $(call sanitized_library,raced,-fsanitize=thread))
 
-tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH) $(KINDS) $(COMPILED) $(MUSL_BUILT) $(COMPANY) $(BUILD)/sanitized/libportshim.so $(BUILD)/raced/libportshim.so
+tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH) $(SOAK) $(KINDS) $(COMPILED) $(MUSL_BUILT) $(COMPANY) $(BUILD)/sanitized/libportshim.so $(BUILD)/raced/libportshim.so
 
 test: deps
 	@$(MAKE) --no-print-directory tests
@@ -225,10 +236,14 @@ deps-long:
 bench: all $(BENCH)
 	@$(BUILD)/tests/bench/bench $(abspath $(BUILD))
 
+# Half an hour; a minute will do to see that it runs.
+soak: all $(SOAK)
+	@$(BUILD)/tests/soak/soak $(abspath $(BUILD)) $(SOAK_SECONDS)
+
 # Static analysis: no finding is accepted.
 check: deps
 	@$(MAKE) --no-print-directory tests
 	@CC='$(CC)' tests/check.sh $(BUILD) $(VERSION)
 
-.PHONY: tests programs32 programs_arm64 test test-system test-long deps-long bench check
+.PHONY: tests programs32 programs_arm64 test test-system test-long deps-long bench soak check
 .SECONDARY:
