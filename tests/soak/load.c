@@ -225,7 +225,7 @@ static void call_listen(struct caller *caller, const struct pool *pool, bool v6)
 		return;
 	}
 	shared->listened++;
-	/* Nobody comes there: it is looked at here. */
+	shared->seen++; /* nobody comes there: it is looked at here */
 	if (getsockname(fd, &name.any, &length) < 0 || !pool_has(pool, ntohs(name.v4.sin_port))) {
 		shared->outside_pool = (int)(pool - pools);
 		shared->outside_port = ntohs(name.v4.sin_port);

@@ -404,7 +404,7 @@ static bool told(double length, int lost)
 	if (shared->failed)
 		printf(", the last with %s (%s)", strerrorname_np(shared->last_error), pools[shared->last_pool].name);
 	printf("; %llu programs, %llu commands\n", of(done.ends), of(done.tool_failures));
-	printf("ports outside        %llu of %llu calls that servers saw", of(shared->outside), of(shared->seen));
+	printf("ports outside        %llu of %llu calls that were seen by servers", of(shared->outside), of(shared->seen));
 	if (shared->outside)
 		printf(", the last %d (%s)", shared->outside_port, pools[shared->outside_pool].name);
 	printf("\n4-tuples doubled     %llu of the connections that servers saw, %llu in %llu looks at UDP sockets\n", of(shared->doubled),
