@@ -37,8 +37,12 @@ static char *policy;       /* its path */
 static pid_t program_of[SLOTS];
 static bool ending;
 
+/* Commands of ours that run beside the crowd, one of each at a time. */
+enum tool { TOOL_RELOAD, TOOL_STATUS, TOOL_PRUNE, TOOLS };
+static pid_t tools[TOOLS];
+
 static struct {
-	uint64_t kills, stops, reloads, statuses, prunes, tool_failures, ends; /* ends: of a program that was not killed */
+	uint64_t kills, stops, ran[TOOLS], tool_failures, ends; /* ends: of a program that was not killed */
 	uint64_t looks, twice; /* at the kernel's list of UDP sockets */
 } done;
 
@@ -114,6 +118,20 @@ static int slot_of(pid_t pid)
 	return slot;
 }
 
+static void tool_ended(pid_t pid, int how)
+{
+	for (int i = 0; i < TOOLS; i++) {
+		if (tools[i] != pid)
+			continue;
+		tools[i] = 0;
+		done.ran[i]++;
+		if (how == 0)
+			continue;
+		done.tool_failures++;
+		fprintf(stderr, "soak: portshim %s ended with status %#x\n", i == TOOL_RELOAD ? "reload" : "status", (unsigned)how);
+	}
+}
+
 /* Children that have ended; those of programs that were killed come to this process too. */
 static void reap(pid_t awaited, int *status)
 {
@@ -123,6 +141,7 @@ static void reap(pid_t awaited, int *status)
 	while ((pid = waitpid(-1, &how, awaited ? 0 : WNOHANG)) > 0) {
 		int slot = slot_of(pid);
 
+		tool_ended(pid, how);
 		if (slot < SLOTS) {
 			if (!WIFSIGNALED(how) || WTERMSIG(how) != SIGKILL) {
 				done.ends += !ending || how != 0;
@@ -140,17 +159,10 @@ static void reap(pid_t awaited, int *status)
 	}
 }
 
-/* A command of ours, to its end. */
-static void tool(uint64_t *count, const char *const argv[])
+static void tool_start(enum tool tool, const char *const argv[])
 {
-	int status = 0;
-
-	reap(start(built("portshim"), argv, false), &status);
-	++*count;
-	if (status != 0) {
-		done.tool_failures++;
-		fprintf(stderr, "soak: portshim %s ended with status %#x\n", argv[1], (unsigned)status);
-	}
+	if (tools[tool] <= 0)
+		tools[tool] = start(built("portshim"), argv, false);
 }
 
 /* --- faults ------------------------------------------------------------------------------------------------ */
@@ -191,11 +203,11 @@ static void reload(void)
 	static bool other;
 	glob_t found;
 
+	if (tools[TOOL_RELOAD] > 0 || glob("/dev/shm/portshim-*", 0, NULL, &found) != 0)
+		return;
 	other = !other;
 	policy_write(other);
-	if (glob("/dev/shm/portshim-*", 0, NULL, &found) != 0)
-		return;
-	tool(&done.reloads, (const char *const[]){ "portshim", "reload", "-c", policy, "-t", found.gl_pathv[0], NULL });
+	tool_start(TOOL_RELOAD, (const char *const[]){ "portshim", "reload", "-c", policy, "-t", found.gl_pathv[0], NULL });
 	globfree(&found);
 }
 
@@ -272,11 +284,11 @@ static void run_faults(double length)
 			reload_at = now + 2;
 		}
 		if (now >= status_at) {
-			tool(&done.statuses, (const char *const[]){ "portshim", "status", "--json", "-c", policy, NULL });
+			tool_start(TOOL_STATUS, (const char *const[]){ "portshim", "status", "--json", "-c", policy, NULL });
 			status_at = now + 3;
 		}
 		if (now >= prune_at) {
-			tool(&done.prunes, (const char *const[]){ "portshim", "status", "--prune", NULL });
+			tool_start(TOOL_PRUNE, (const char *const[]){ "portshim", "status", "--prune", NULL });
 			prune_at = now + 7;
 		}
 		if (now >= look_at) {
@@ -295,13 +307,15 @@ static void end_crowd(void)
 
 	ending = true;
 	shared->phase = PHASE_STOP;
-	while (left && seconds() - begin < END_SECONDS) {
+	while (left > 0 && seconds() - begin < END_SECONDS) {
 		left = 0;
 		for (int i = 0; i < SLOTS; i++) {
 			if (program_of[i] > 0)
 				kill(program_of[i], SIGCONT);
 			left += program_of[i] > 0;
 		}
+		for (int i = 0; i < TOOLS; i++)
+			left += tools[i] > 0;
 		reap(0, NULL);
 		pass_time(10000);
 	}
@@ -369,7 +383,7 @@ static bool grown(void)
 	for (int i = 0; i < ELDERS; i++) {
 		const struct figures *a = &shared->start[i], *b = &shared->end[i];
 		bool bad = shared->measured[i] != 2 || b->descriptors != a->descriptors || b->mappings > a->mappings + GROWTH_MAPPINGS ||
-		           b->anonymous_kib > a->anonymous_kib + GROWTH_KIB + (long)done.reloads * POLICY_KIB;
+		           b->anonymous_kib > a->anonymous_kib + GROWTH_KIB + (long)done.ran[TOOL_RELOAD] * POLICY_KIB;
 
 		printf("  memory %ld -> %ld KiB, mappings %ld -> %ld, descriptors %ld -> %ld%s\n", a->anonymous_kib, b->anonymous_kib,
 		       a->mappings, b->mappings, a->descriptors, b->descriptors, bad ? "  GROWN" : "");
@@ -397,8 +411,8 @@ static bool told(double length, int lost)
 	       of(shared->tcp), of(shared->udp), of(shared->bound), of(shared->listened));
 	printf("ports used up        %llu calls\n", of(shared->no_port));
 	printf("faults               kills %llu, stops %llu, reloads %llu, forks %llu, execs %llu\n", of(done.kills), of(done.stops),
-	       of(done.reloads), of(shared->forks), of(shared->execs));
-	printf("beside them          portshim status %llu, status --prune %llu\n", of(done.statuses), of(done.prunes));
+	       of(done.ran[TOOL_RELOAD]), of(shared->forks), of(shared->execs));
+	printf("beside them          portshim status %llu, status --prune %llu\n", of(done.ran[TOOL_STATUS]), of(done.ran[TOOL_PRUNE]));
 	bad = grown();
 	printf("failed otherwise     %llu calls", of(shared->failed));
 	if (shared->failed)
