@@ -286,11 +286,13 @@ static void warn_of_reach(const struct start *start)
 static int become(void *context)
 {
 	const struct start *start = context;
+	char **ours = environ;
 	environ = start->environment;
 	if (start->reach.binary)
 		execv(start->reach.path, start->command); /* execvp(3) has a shell read what the kernel does not know */
 	else
 		execvp(start->command[0], start->command);
+	environ = ours;
 	return start_failed(&start->reach, start->command[0], errno);
 }
 
@@ -308,23 +310,22 @@ static int preload(struct start *start, const struct library *library, bool othe
 /* The environment as we were given it: under a supervisor nothing in it is ours. NULL when memory is out. */
 static char **environment_given(void)
 {
-	static char **given;
 	size_t n = 0;
 	while (environ[n])
 		n++;
-	given = calloc(n + 1, sizeof(*given));
+	char **given = calloc(n + 1, sizeof(*given));
 	if (given)
 		memcpy(given, environ, n * sizeof(*given));
 	return given;
 }
 
-int run_main(int argc, char **argv)
+static int run(int argc, char **argv, char **given)
 {
 	struct options options;
 	struct library library = { .path = "" };
-	struct start start = { .environment = environment_given() };
+	struct start start = { .environment = given };
 	struct policy_file loaded;
-	if (!options_read(&options, argc, argv) || !start.environment)
+	if (!options_read(&options, argc, argv))
 		return RUN_FAILED;
 	if (options.help) {
 		usage_print();
@@ -352,4 +353,12 @@ int run_main(int argc, char **argv)
 		break;
 	}
 	return become(&start);
+}
+
+int run_main(int argc, char **argv)
+{
+	char **given = environment_given();
+	int code = given ? run(argc, argv, given) : RUN_FAILED;
+	free(given);
+	return code;
 }
