@@ -1,6 +1,7 @@
 /* test_rules.c - what a rule can say, each done by a real socket. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -158,6 +159,20 @@ Test(rules, user_at_the_call)
 	          "connect 1 127.0.0.1 5000", "name 1", NULL);
 	cr_assert_eq(port_of(&run, "name 0"), 21000);
 	cr_assert_eq(port_of(&run, "name 1"), 20000);
+}
+
+/* One of more supplementary groups than are commonly had (a mapping of their own keeps them), and not one that is not. */
+Test(rules, one_of_many_groups)
+{
+	struct run run = { .policy = "[rule none]\ngroup = 7000\nports = 21000\n[rule r]\ngroup = 7300\nports = 20000\n" };
+	gid_t groups[300];
+
+	for (gid_t i = 0; i < 300; i++)
+		groups[i] = 7001 + i;
+	cr_assert_eq(setgroups(300, groups), 0);
+	own();
+	run_steps(&run, "socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0", NULL);
+	cr_assert_eq(port_of(&run, "name 0"), 20000);
 }
 
 /* Ports that this user may not bind are skipped, with a warning to who asked for warnings. */
