@@ -100,6 +100,7 @@ $(BUILD)/libdir: FORCE
 	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
 
 include tests/tests.mk
+include tests/sanitized.mk
 include tests/fuzz/fuzz.mk
 include tools/packaging/packages.mk
 

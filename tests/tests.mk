@@ -183,13 +183,11 @@ else
 SUITES := $(filter-out $(BUILD)/tests/i386/% $(BUILD)/tests/arm64/%,$(SUITES))
 endif
 
-# company/: probes built with a sanitizer by either compiler; and the library itself, with probes, in folders of its own.
+# company/: probes built with a sanitizer by either compiler.
 SANITIZERS := address thread undefined
 COMPANY := $(foreach compiler,gcc clang,$(foreach kind,$(SANITIZERS),\
 	$(foreach probe,act threads,$(BUILD)/tests/company/$(compiler)-$(kind)/$(probe)))) \
 	$(BUILD)/tests/company/lazy/act $(BUILD)/tests/company/audit.so $(BUILD)/tests/company/eager.so
-comma := ,
-
 define sanitized_probe
 $(BUILD)/tests/company/$(1)-$(2)/%: tests/probes/%.c $$(wildcard tests/probes/*.h) Makefile tests/tests.mk
 	@mkdir -p $$(@D)
@@ -205,15 +203,7 @@ $(BUILD)/tests/company/%.so: tests/company/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,LIB,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) $(LDFLAGS) -shared -o $@ $<
 
-define sanitized_library
-$(BUILD)/$(1)/libportshim.so: $(CONFIG_OBJECTS) $(SHIM_OBJECTS) $(PROBES)
-	+@$$(MAKE) --no-print-directory $$(if $$(Q),-s) BUILD=$(BUILD)/$(1) CC=gcc LIBRARY_CFLAGS= CFLAGS='-O1 -g -fno-omit-frame-pointer $(2)' \
-		$$@ $(foreach probe,act same threads swarm,$(BUILD)/$(1)/tests/probes/$(probe))
-endef
-$(eval $(call sanitized_library,sanitized,-fsanitize=address$(comma)undefined -fno-sanitize-recover=all))
-$(eval $(call sanitized_library,raced,-fsanitize=thread))
-
-tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH) $(SOAK) $(KINDS) $(COMPILED) $(MUSL_BUILT) $(COMPANY) $(BUILD)/sanitized/libportshim.so $(BUILD)/raced/libportshim.so
+tests: all $(SUITES) $(PROBES) $(PLATFORM) $(BENCH) $(SOAK) $(KINDS) $(COMPILED) $(MUSL_BUILT) $(COMPANY)
 
 test: deps
 	@$(MAKE) --no-print-directory tests

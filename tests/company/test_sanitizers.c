@@ -1,5 +1,5 @@
 /* test_sanitizers.c - programs that were built with a sanitizer, whose runtime stands before the same functions as we
- * do; and the library itself built with them: what they find in it is a defect. */
+ * do. (What such a runtime says of the library itself: tests/sanitized.mk.) */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "tests/lib/company.h"
-#include "tests/lib/crowd.h"
 
 /* The path of gcc's own runtime library. */
 static const char *runtime_of_gcc(const char *name)
@@ -87,8 +86,7 @@ static void threads_go_on(const char *program, const char *before, const char *o
 	}
 
 /* ThreadSanitizer sees what a library without it does with memory (mmap, strlen), but not by which atomic steps its
- * threads hand it to each other; so it has to be told to leave that to us (the library built with it is looked at
- * below). */
+ * threads hand it to each other; so it has to be told to leave that to us. */
 #define OWN_CODE "TSAN_OPTIONS=ignore_noninstrumented_modules=1"
 
 PROGRAM(address_by_clang, "clang-address", NULL, NULL)
@@ -111,130 +109,4 @@ Test(sanitized_programs, address_by_gcc_minds)
 	cr_assert(exited(&run, 1));
 	cr_assert_not_null(strstr(run.err, "ASan runtime does not come first"), "%s", run.err);
 	cr_assert_str_eq(run.out, "");
-}
-
-/* --- the library ------------------------------------------------------------------------------------------- */
-
-static void found_nothing(const struct run *run, const char *what)
-{
-	cr_assert(exited(run, 0), "%s: 0x%x\n%s", what, (unsigned int)run->status, run->err);
-	cr_assert_null(strstr(run->err, "runtime error"), "%s:\n%s", what, run->err);
-	cr_assert_null(strstr(run->err, "Sanitizer"), "%s:\n%s", what, run->err);
-	cr_assert_null(strstr(run->out, "child ended: 0x1"), "%s:\n%s%s", what, run->out, run->err);
-}
-
-#define STRICTLY "ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1"
-
-static const char *const policies[] = { ELSEWHERE, EARLY, LATE, "[portshim]\ntable = none\n" EARLY, NULL };
-
-static void play(const char *role)
-{
-	static struct run run;
-	const char *argv[] = { NULL, role, NULL };
-	char as[32];
-
-	snprintf(as, sizeof(as), "SAME_ROLE=%s", role);
-	for (int i = 0; policies[i]; i++) {
-		run = (struct run){ .policy = policies[i],
-		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"),
-		                             STRICTLY, as } };
-		net_own();
-		net_set("net/ipv4/ip_local_port_range", "40000 40999");
-		argv[0] = built("sanitized/tests/probes/same");
-		run_program(&run, argv);
-		cr_assert(run.out_length > 200, "%s:\n%s", role, run.err);
-		found_nothing(&run, role);
-	}
-}
-
-#define ROLE(name, role)                                                                                       \
-	Test(sanitized_library, name, .timeout = 120)                                                          \
-	{                                                                                                      \
-		play(role);                                                                                    \
-	}
-
-ROLE(all_scenes, "main")
-ROLE(thread, "thread")
-ROLE(handler, "handler")
-ROLE(exit_handler, "exit")
-ROLE(child, "fork")
-ROLE(vfork_child, "vfork")
-ROLE(spawned, "spawn")
-ROLE(after_exec, "exec")
-ROLE(other_network, "network")
-ROLE(other_user, "user")
-ROLE(undumpable, "undumpable")
-ROLE(constructor, "constructor")
-ROLE(destructor, "destructor")
-
-Test(sanitized_library, story)
-{
-	static struct run run;
-
-	for (int i = 1; policies[i]; i++) {
-		run = (struct run){ .policy = policies[i],
-		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"),
-		                             STRICTLY } };
-		company_tell(&run, NULL, built("sanitized/tests/probes/act"));
-		company_ours(&run, 20000, 40599);
-		found_nothing(&run, "act");
-	}
-}
-
-/* Threads that make the first calls, and go on, under a library that says where two of them touch the same memory. */
-Test(raced_library, threads, .timeout = 120)
-{
-	static const char *const crowds[] = {
-		EARLY, LATE, "[rule r]\nports = kernel\n", "[rule r]\nports = 20000-20015\nexhausted = wait 50ms\n",
-		"[rule r]\nports = 20000-20099\nchoose = least-recent\ncooldown = 1s\n",
-	};
-	const char *many[] = { NULL, "eof", "2", "8", "40", "20000", "40999", "5100", "5101", NULL };
-	const char *first[] = { NULL, "16", "5000", NULL };
-	static struct run run;
-	pid_t servers;
-
-	for (size_t i = 0; i < sizeof(crowds) / sizeof(crowds[0]); i++) {
-		company_meet();
-		servers = crowd_serve(5100, 5101, SERVER_CLOSES);
-		run = (struct run){ .policy = crowds[i],
-		                    .env = { preload_of(runtime_of_gcc("libtsan.so"), "raced/libportshim.so") } };
-		first[0] = built("raced/tests/probes/threads");
-		run_program(&run, first);
-		found_nothing(&run, crowds[i]);
-		many[0] = built("raced/tests/probes/swarm");
-		run_program(&run, many);
-		crowd_end(servers);
-		found_nothing(&run, crowds[i]);
-		cr_assert_eq(crowd_count(&run, "outside"), 0, "%s", run.out);
-		cr_assert_gt(crowd_count(&run, "had"), 0, "%s", run.out);
-	}
-}
-
-/* A crowd, for what only several processes and threads do: claims lost, ports asked for, sweeps, waiting, ports used
- * up. */
-Test(sanitized_library, crowd, .timeout = 120)
-{
-	static const char *const crowds[] = {
-		EARLY, LATE, "[rule r]\nports = 20000-20003\n",
-		"[rule r]\nports = 20000-20003\nexhausted = wait 50ms\nshare = never\n",
-		"[rule r]\nports = 20000-20099\nchoose = least-recent\ncooldown = 1s\n",
-		"[rule r]\nports = 20000-20099\nchoose = double-hash\n",
-	};
-	const char *argv[] = { NULL, "eof", "3", "3", "60", "20000", "40599", "5100", "5101", NULL };
-	static struct run run;
-	pid_t servers;
-
-	for (size_t i = 0; i < sizeof(crowds) / sizeof(crowds[0]); i++) {
-		company_meet();
-		servers = crowd_serve(5100, 5101, SERVER_CLOSES);
-		run = (struct run){ .policy = crowds[i],
-		                    .env = { preload_of(runtime_of_gcc("libasan.so"), "sanitized/libportshim.so"),
-		                             STRICTLY } };
-		argv[0] = built("sanitized/tests/probes/swarm");
-		run_program(&run, argv);
-		crowd_end(servers);
-		found_nothing(&run, crowds[i]);
-		cr_assert_eq(crowd_count(&run, "outside"), 0, "%s", run.out);
-		cr_assert_gt(crowd_count(&run, "had"), 0, "%s", run.out);
-	}
 }

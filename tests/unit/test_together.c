@@ -5,6 +5,7 @@
 #include "tests/unit/choosing.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
 #include "shim/sweep.h"
 #include "tests/lib/harness.h"

@@ -1,6 +1,7 @@
-/* criterion.h - as much of Criterion as the unit tests need, for building them as 32-bit programs.
+/* criterion.h - as much of Criterion as the unit tests need, for building them as 32-bit programs, and with the thread
+ * sanitizer.
  *
- * There is no 32-bit Criterion on a 64-bit host. The tests stay as they are: this folder comes first in the search for
+ * There is no 32-bit Criterion on a 64-bit host, and none that starts under that sanitizer. The tests stay as they are: this folder comes first in the search for
  * <criterion/criterion.h>, and main.c runs them, each in a process of its own. */
 #ifndef PORTSHIM_TESTS_STAND_IN_H
 #define PORTSHIM_TESTS_STAND_IN_H
