@@ -101,6 +101,7 @@ $(BUILD)/libdir: FORCE
 
 include tests/tests.mk
 include tests/sanitized.mk
+include tests/coverage.mk
 include tests/fuzz/fuzz.mk
 include tools/packaging/packages.mk
 
