@@ -6,9 +6,7 @@ set -eu
 build=$1
 version=-DPORTSHIM_VERSION=\"$2\"
 libdir='-DLIBDIR="/usr/local/lib"'
-with_flags() { # COMMAND ARGUMENT... FLAG...
-	"$@" -std=gnu11 -I. "$version" "$libdir"
-}
+set -- -std=gnu11 -I. "$version" "$libdir" # as the Makefile has it
 
 echo "== exported names are those of the table, and no object calls a hooked name"
 for kind in "$build" "$build/i386"; do
@@ -53,22 +51,25 @@ if [ -s "$build/unsafe.calls" ]; then
 	exit 1
 fi
 
+# COMMAND...: once with each file, {} in it, on all processors; what is said of one file comes in one piece.
+with_each() {
+	# shellcheck disable=SC2016 # the inner shell's
+	printf '%s\n' config/*.c shim/*.c tools/*.c tools/*/*.c |
+		xargs -P "$(nproc)" -I {} sh -c 'said=$("$@" 2>&1) || { printf "%s\n" "$said"; exit 1; }' sh "$@"
+}
+
 echo "== clang accepts it as gcc does"
-for source in config/*.c shim/*.c tools/*.c tools/*/*.c; do
-	with_flags clang -O2 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror -fsyntax-only "$source"
-done
+with_each clang -O2 -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror -fsyntax-only "$@" {}
 
 echo "== gcc -fanalyzer"
-for source in config/*.c shim/*.c tools/*.c tools/*/*.c; do
-	with_flags gcc -O1 -fanalyzer -Werror -Wno-analyzer-fd-leak -c -o /dev/null "$source"
-done
+with_each gcc -O1 -fanalyzer -Werror -Wno-analyzer-fd-leak -c -o /dev/null "$@" {}
 
 echo "== cppcheck"
-cppcheck --quiet --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,performance,portability \
+cppcheck --quiet -j "$(nproc)" --error-exitcode=1 --std=c11 --inline-suppr --enable=warning,performance,portability \
 	--suppress=missingInclude -D__linux__ -I. "$version" "$libdir" config shim tools
 
 echo "== clang-tidy"
-with_flags clang-tidy --quiet --warnings-as-errors='*' config/*.c shim/*.c tools/*.c tools/*/*.c -- 2>/dev/null
+with_each clang-tidy --quiet --warnings-as-errors='*' {} -- "$@"
 
 echo "== shell scripts and man pages"
 shellcheck .ci/run tests/*.sh tests/model/*.sh tests/stories/*.sh tests/system/*.sh tests/judges/*.sh tests/judges/*.judge \
