@@ -10,7 +10,7 @@ tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iprou
 	rsh-client bind9-dnsutils knot-dnsutils libc-ares-dev tftp-hpa tftpd-hpa tnftp vsftpd python3-pyftpdlib
 	rpcbind libtirpc-dev nfs-common musl-tools linux-libc-dev ruby php-cli nodejs golang-go rustc tcl lua5.4
 	lua-socket guile-3.0 erlang-base cron nginx-light postgresql busybox-static debootstrap systemd
-	libclang-rt-dev valgrind gdb ltrace libeatmydata1 libfaketime libjemalloc2 libtcmalloc-minimal4 tsocks
+	libclang-rt-dev llvm valgrind gdb ltrace libeatmydata1 libfaketime libjemalloc2 libtcmalloc-minimal4 tsocks
 	libproxychains4 torsocks libsocket-wrapper libuid-wrapper libpython3.11-testsuite
 	debhelper dpkg-dev fakeroot lintian rpm rpmlint ansible-core bash-completion zsh fish python3-prometheus-client
 	podman crun netavark podman-compose'
