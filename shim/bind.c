@@ -321,7 +321,7 @@ static int set_ip_option(int fd, int option, const void *value, socklen_t len)
 {
 	if (real.setsockopt(fd, IPPROTO_IP, option, value, len) == 0)
 		return 0;
-	return errno == EPERM || errno == EACCES || errno == ENOSYS ? -ENOPROTOOPT : -errno;
+	return errno == EPERM || errno == EACCES || errno == ENOSYS || errno == EOPNOTSUPP ? -ENOPROTOOPT : -errno;
 }
 
 int bind_set_range(int fd, uint16_t lo, uint16_t hi)

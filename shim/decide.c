@@ -104,6 +104,33 @@ static enum course consult(struct attempt *a, const struct session *session)
 	return decide_rule(a);
 }
 
+/* A socket of which nobody may ask what it is: whether a rule would concern it as that of any protocol. Then it is refused, since it
+ * cannot be given a port. */
+static enum course decide_withheld(struct attempt *a, const struct session *session)
+{
+	struct identity_store store = { .mapped = 0 };
+	enum course course = session->broken ? COURSE_DENY : COURSE_PASS;
+	union name name;
+
+	if (bind_name_of(a->act->fd, &name) == 0 && name.any.sa_family != AF_INET && name.any.sa_family != AF_INET6)
+		return COURSE_PASS;
+	make_question(a);
+	if (session->view.asks_identity) {
+		identity_ask(&store);
+		a->question.identity = &store.identity;
+	}
+	for (uint8_t protocol = 1; protocol & PROTOCOL_ANY && course == COURSE_PASS; protocol = (uint8_t)(protocol << 1)) {
+		a->question.protocol = protocol;
+		a->rule = view_match(&session->view, &a->question);
+		course = decide_rule(a);
+	}
+	if (session->view.asks_identity)
+		identity_done(&store);
+	a->question.identity = NULL;
+	a->rule = NULL;
+	return course == COURSE_PASS ? COURSE_PASS : COURSE_DENY;
+}
+
 /* Calls that a rule may name for `act` to matter: a bind may be put off for any of them, MSG_FASTOPEN connects, and a
  * socket may carry a bind that was put off. */
 static uint8_t calls_that_matter(const struct act *act)
@@ -141,7 +168,7 @@ enum course decide(struct attempt *a)
 	const struct session *session = session_get();
 
 	if (!sock_know(act->fd, &a->sock))
-		return COURSE_PASS;
+		return a->sock.withheld ? decide_withheld(a, session) : COURSE_PASS;
 	if (session->broken)
 		return COURSE_DENY;
 	if (way_gives_none(act->calls, a->sock.protocol, act->flags)) {

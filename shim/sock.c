@@ -172,6 +172,23 @@ static void ask_binding(int fd, struct sock *sock, int bounds)
 		sock->state = SOCK_DEFERRED;
 }
 
+/* Of what is no socket, or none of these, the kernel says so. */
+static void classify_by_kernel(int fd, struct sock *sock)
+{
+	static const int options[] = { SO_DOMAIN, SO_TYPE, SO_PROTOCOL };
+	int value[3];
+
+	for (int i = 0; i < 3; i++) {
+		value[i] = option_of(fd, SOL_SOCKET, options[i]);
+		if (value[i] < 0) {
+			memset(sock, 0, sizeof(*sock));
+			sock->withheld = errno != EBADF && errno != ENOTSOCK;
+			return;
+		}
+	}
+	sock_classify(sock, value[0], value[1], value[2]);
+}
+
 /* A socket that came from elsewhere (inherited, passed, made by a raw system call). Whether it is bound is left to
  * bind(), which knows; getsockname() does not (it goes on showing the port of a refused connect). */
 static void ask(int fd, struct sock *sock)
@@ -181,8 +198,7 @@ static void ask(int fd, struct sock *sock)
 	if (caller)
 		sock_classify(sock, caller->domain, caller->type, caller->protocol);
 	else
-		sock_classify(sock, option_of(fd, SOL_SOCKET, SO_DOMAIN), option_of(fd, SOL_SOCKET, SO_TYPE),
-		              option_of(fd, SOL_SOCKET, SO_PROTOCOL));
+		classify_by_kernel(fd, sock);
 	if (!sock->protocol)
 		return;
 	bounds = bounds_of(fd);
@@ -206,7 +222,7 @@ bool sock_know(int fd, struct sock *sock)
 		if (sock->protocol)
 			sock_remember(fd, sock);
 	} else {
-		sock->protocol = 0;
+		memset(sock, 0, sizeof(*sock));
 	}
 	return sock->protocol != 0;
 }

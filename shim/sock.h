@@ -51,6 +51,7 @@ struct sock {
 	bool early_only;       /* IP_LOCAL_PORT_RANGE is not ours to set: the program did, or the socket came from elsewhere,
 	                        * perhaps from another network namespace with another range */
 	bool stream;           /* connect() makes a connection: all but UDP and one-to-many SCTP */
+	bool withheld;         /* protocol is 0 because nobody may ask what it is (a sandbox): it can be any */
 	enum sock_state state;
 };
 

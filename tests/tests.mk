@@ -9,6 +9,7 @@
 #   company/   the library among others: preloads, sanitizers, debuggers, sandboxes (Criterion)
 #   transparency/  what a program sees, bare and under the library (Criterion)
 #   storm/     signals, forks and cancellation at every instruction of a call (Criterion)
+#   faults/    a system call of ours fails, a process is killed or stopped at it, the table is where it should not be, a clock jumps (Criterion)
 #   i386/      32-bit programs beside 64-bit ones               (Criterion)
 #   arm64/     programs of a 64-bit ARM, run by qemu-user           (Criterion)
 #   supervise/ programs that no preloaded library reaches, under the supervisor    (Criterion)
@@ -180,7 +181,7 @@ programs_arm64: $(ARCHIVE_ARM64)
 ifeq ($(shell uname -m),x86_64)
 tests: programs32 programs_arm64
 else
-SUITES := $(filter-out $(BUILD)/tests/i386/% $(BUILD)/tests/arm64/%,$(SUITES))
+SUITES := $(filter-out $(BUILD)/tests/i386/% $(BUILD)/tests/arm64/% $(BUILD)/tests/faults/test_calls,$(SUITES))
 endif
 
 # company/: probes built with a sanitizer by either compiler.

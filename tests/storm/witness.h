@@ -121,8 +121,8 @@ static inline void witness_begin(const struct way *way)
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
-	tcp = server_tcp("127.0.0.1", TCP_PORT);
-	udp = server_udp("127.0.0.1", UDP_PORT);
+	tcp = server_tcp("::", TCP_PORT);
+	udp = server_udp("::", UDP_PORT);
 	event.data.fd = tcp;
 	cr_assert(listen(tcp, 4096) == 0 && epoll_ctl(epoll, EPOLL_CTL_ADD, tcp, &event) == 0);
 	event.data.fd = udp;

@@ -1,0 +1,774 @@
+/* fault.c - `fault ACT SCENE LO HI`: plays a scene, a call that is given a port, again and again, each time in a child of its own,
+ * and does something at one of the system calls that it makes (fault_trace.h).
+ *
+ * What is done: `fail`, the call fails, in each way that it can; `fail-for-good`, likewise, and again whenever it is made again; `kill`, the child is killed
+ * before or behind it; `stop`, it is stopped there, while others get their ports, and then goes on; `list`, nothing: the calls
+ * are printed. After each, what the child had, what it left and what the next calls get is looked at. Prints how many cases
+ * there were, and the first that were wrong. */
+#define _GNU_SOURCE
+#include "storm.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+
+#include "shim/table.h"
+#include "fault_trace.h"
+
+#define OTHER_HOST 0x7f000002 /* 127.0.0.2 */
+#define CALLS_MOST 4096
+#define TOLD_MOST 60
+#define DESCRIPTORS 64
+#define MOVED_TRIES 5
+
+/* What a child has come to; shared. */
+struct seen {
+	long own;               /* the descriptor of the scene */
+	int result, error, port;
+	int again, again_error, again_port;
+	int descriptors;        /* that are open and were not */
+	long pages;             /* of its memory, in the end */
+	bool done;
+};
+
+static struct seen *seen;
+static int at_hand = -1;
+static int messages;        /* the children's standard error */
+
+/* --- plays: what is looked at --------------------------------------------------------------------------------------- */
+
+static struct sockaddr_in6 loopback6(int port)
+{
+	struct sockaddr_in6 name = { .sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port), .sin6_addr = in6addr_loopback };
+
+	return name;
+}
+
+static int opened(int domain, int type)
+{
+	at_hand = socket(domain, type | SOCK_CLOEXEC, 0);
+	if (at_hand >= 0)
+		end_by_reset(at_hand);
+	return at_hand;
+}
+
+static void leave(void)
+{
+	if (at_hand >= 0)
+		reset(at_hand);
+	at_hand = -1;
+}
+
+static void open_tcp(void) { opened(AF_INET, SOCK_STREAM); }
+static void open_udp(void) { opened(AF_INET, SOCK_DGRAM); }
+static void open_tcp6(void) { opened(AF_INET6, SOCK_STREAM); }
+
+/* One that the library has not seen made. */
+static void open_unseen(void)
+{
+	at_hand = (int)syscall(SYS_socket, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static void open_bound(void)
+{
+	open_tcp();
+	bind_to(at_hand, 0);
+}
+
+static int play_connect(void)
+{
+	return connect_to(at_hand, TCP_PORT);
+}
+
+static int play_connect6(void)
+{
+	struct sockaddr_in6 name = loopback6(TCP_PORT);
+
+	return connect(at_hand, (struct sockaddr *)&name, sizeof(name));
+}
+
+static int play_connect_udp(void)
+{
+	return connect_to(at_hand, UDP_PORT);
+}
+
+static int play_send(void)
+{
+	return send_to(at_hand, UDP_PORT) == 1 ? 0 : -1;
+}
+
+static int play_sendmsg(void)
+{
+	struct sockaddr_in name = loopback(UDP_PORT);
+	struct iovec byte = { .iov_base = "x", .iov_len = 1 };
+	struct msghdr message = { .msg_name = &name, .msg_namelen = sizeof(name), .msg_iov = &byte, .msg_iovlen = 1 };
+
+	return sendmsg(at_hand, &message, 0) == 1 ? 0 : -1;
+}
+
+static int play_bind(void)
+{
+	return bind_to(at_hand, 0);
+}
+
+static int play_listen(void)
+{
+	return listen(at_hand, 1);
+}
+
+static int play_name(void)
+{
+	return port_of(at_hand) < 0 ? -1 : 0;
+}
+
+static int play_bind_connect(void)
+{
+	return bind_to(at_hand, 0) < 0 ? -1 : connect_to(at_hand, TCP_PORT);
+}
+
+/* --- what the world is like ------------------------------------------------------------------------------------------ */
+
+static void remove_table(void)
+{
+	glob_t found;
+
+	if (glob("/dev/shm/portshim-*", 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			unlink(found.gl_pathv[i]);
+	globfree(&found);
+}
+
+static struct table *map_table(void)
+{
+	glob_t found;
+	int fd = glob("/dev/shm/portshim-*", 0, NULL, &found) == 0 ? open(found.gl_pathv[0], O_RDWR | O_CLOEXEC) : -1;
+	struct stat about;
+	/* One whose making failed is not mapped. */
+	void *at = fd < 0 || fstat(fd, &about) < 0 || about.st_size != sizeof(struct table) ? MAP_FAILED : mmap(NULL, sizeof(struct table), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (fd >= 0)
+		close(fd);
+	globfree(&found);
+	return at == MAP_FAILED ? NULL : at;
+}
+
+/* The policy is another, and every process is told so. */
+static void change_policy(void)
+{
+	int fd = open(getenv("PORTSHIM_CONF"), O_WRONLY | O_APPEND | O_CLOEXEC);
+	struct table *table = map_table();
+
+	RIGHT(fd >= 0 && write(fd, "; more\n", 7) == 7 && table);
+	close(fd);
+	atomic_fetch_add(&table->generation, 1);
+	munmap(table, sizeof(*table));
+}
+
+/* Connections from all ports to a host, until they are let go. */
+static pid_t holder;
+
+/* A set that was just found used up is not looked at again for some milliseconds. */
+static int connect_patiently(int fd, const struct sockaddr_in *name)
+{
+	const struct timespec moment = { 0, 1000 * 1000 };
+	int result = -1;
+
+	for (int left = 2000; left > 0 && result < 0; left--) {
+		result = connect(fd, (const struct sockaddr *)name, sizeof(*name));
+		if (result < 0)
+			nanosleep(&moment, NULL);
+	}
+	return result;
+}
+
+static void hold(in_addr_t host)
+{
+	int ready[2];
+	char byte;
+
+	RIGHT(pipe2(ready, O_CLOEXEC) == 0);
+	holder = fork();
+	if (holder == 0) {
+		struct sockaddr_in name = loopback(TCP_PORT);
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		name.sin_addr.s_addr = htonl(host);
+		for (int i = pool_lo; i <= pool_hi; i++) {
+			open_tcp();
+			RIGHT(connect_patiently(at_hand, &name) == 0);
+		}
+		RIGHT(write(ready[1], "", 1) == 1);
+		for (;;)
+			pause();
+	}
+	close(ready[1]);
+	RIGHT(read(ready[0], &byte, 1) == 1);
+	close(ready[0]);
+}
+
+static void hold_there(void) { hold(OTHER_HOST); }
+static void hold_here(void) { hold(INADDR_LOOPBACK); }
+
+static void let_go(void)
+{
+	if (holder > 0) {
+		kill(holder, SIGKILL);
+		waitpid(holder, NULL, 0);
+	}
+	holder = 0;
+}
+
+/* Nobody has looked whether there are ports. */
+static void forget_sweeps(void)
+{
+	struct table *table = map_table();
+
+	if (!table)
+		return;
+	memset((void *)table->sweep, 0, sizeof(table->sweep));
+	munmap(table, sizeof(*table));
+}
+
+/* A first call that is not about those ports. */
+static void warm_by_another(void)
+{
+	open_udp();
+	RIGHT(send_to(at_hand, UDP_PORT) == 1);
+	leave();
+}
+
+/* Ports that the table has and nobody else: those of a process that was killed. */
+static void end_unseen(void)
+{
+	hold_here();
+	let_go();
+}
+
+static const struct scene {
+	const char *name;
+	void (*open)(void);
+	int (*play)(void);
+	bool first;           /* the first call of a process, with its socket() */
+	void (*once)(void);   /* before all */
+	void (*before)(void); /* before each */
+	void (*within)(void); /* in the child, after its first calls */
+	int used_up;          /* errno, where there is no port */
+	void (*warm)(void);   /* the child's first call, where it is not a play */
+} scenes[] = {
+	{ .name = "first-connect", .open = open_tcp, .play = play_connect, .first = true, .before = remove_table, .used_up = EADDRNOTAVAIL },
+	{ .name = "first-connect6", .open = open_tcp6, .play = play_connect6, .first = true, .used_up = EADDRNOTAVAIL },
+	{ .name = "first-send", .open = open_udp, .play = play_send, .first = true, .used_up = EAGAIN },
+	{ .name = "connect", .open = open_tcp, .play = play_connect, .used_up = EADDRNOTAVAIL },
+	{ .name = "connect6", .open = open_tcp6, .play = play_connect6, .used_up = EADDRNOTAVAIL },
+	{ .name = "connect-udp", .open = open_udp, .play = play_connect_udp, .used_up = EAGAIN },
+	{ .name = "send", .open = open_udp, .play = play_send, .used_up = EAGAIN },
+	{ .name = "sendmsg", .open = open_udp, .play = play_sendmsg, .used_up = EAGAIN },
+	{ .name = "bind", .open = open_tcp, .play = play_bind, .used_up = EADDRINUSE },
+	{ .name = "bind-udp", .open = open_udp, .play = play_bind, .used_up = EADDRINUSE },
+	{ .name = "listen", .open = open_tcp, .play = play_listen, .used_up = EADDRINUSE },
+	{ .name = "bind-connect", .open = open_tcp, .play = play_bind_connect, .used_up = EADDRNOTAVAIL },
+	{ .name = "name", .open = open_bound, .play = play_name, .used_up = EADDRINUSE },
+	{ .name = "unseen", .open = open_unseen, .play = play_connect, .used_up = EADDRNOTAVAIL },
+	{ .name = "doubt", .open = open_tcp, .play = play_connect, .once = hold_there, .used_up = EADDRNOTAVAIL },
+	{ .name = "used-up", .open = open_tcp, .play = play_connect, .once = hold_here, .before = forget_sweeps, .used_up = EADDRNOTAVAIL, .warm = warm_by_another },
+	{ .name = "sweep", .open = open_tcp, .play = play_connect, .before = end_unseen, .used_up = EADDRNOTAVAIL, .warm = warm_by_another },
+	{ .name = "reload", .open = open_tcp, .play = play_connect, .within = change_policy, .used_up = EADDRNOTAVAIL },
+};
+
+static const struct scene *scene;
+
+static const struct scene *scene_called(const char *name)
+{
+	for (size_t i = 0; i < sizeof(scenes) / sizeof(scenes[0]); i++)
+		if (strcmp(scenes[i].name, name) == 0)
+			return &scenes[i];
+	exit(2);
+}
+
+/* What is to be done, at which call, and whether it was. */
+static struct {
+	unsigned int index; /* the how manieth of its number */
+	bool behind;
+	long number;      /* ALL_CALLS: at none, and each is seen */
+	struct failing failing;
+	const struct call_kind *kind;
+	bool always;      /* whenever such a call is made again */
+	unsigned int done;
+	bool on_own;      /* it was the program's own call, too */
+	void (*meanwhile)(void);
+} todo;
+
+/* --- the child ------------------------------------------------------------------------------------------------------- */
+
+static uint64_t open_descriptors(void)
+{
+	uint64_t open = 0;
+
+	for (int fd = 0; fd < DESCRIPTORS; fd++)
+		if (syscall(SYS_fcntl, fd, F_GETFD) >= 0)
+			open |= UINT64_C(1) << fd;
+	return open;
+}
+
+static long pages_mapped(void)
+{
+	char bytes[64] = "";
+	int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/statm", O_RDONLY | O_CLOEXEC);
+
+	RIGHT(read(fd, bytes, sizeof(bytes) - 1) > 0);
+	syscall(SYS_close, fd);
+	return atol(bytes);
+}
+
+/* The port that the kernel has for it, past the library. */
+static int real_port(void)
+{
+	struct sockaddr_in6 name = { .sin6_port = 0 };
+	socklen_t len = sizeof(name);
+
+	return at_hand < 0 || syscall(SYS_getsockname, at_hand, &name, &len) < 0 ? 0 : ntohs(name.sin6_port);
+}
+
+/* Without faults. */
+static void play_again(void)
+{
+	scene->open();
+	errno = ERRNO_KEPT;
+	seen->again = scene->play();
+	seen->again_error = errno;
+	seen->again_port = real_port();
+	leave();
+}
+
+static void play_traced(void)
+{
+	uint64_t before;
+	long pages = pages_mapped();
+
+	if (!scene->first) {
+		if (scene->warm)
+			scene->warm();
+		else
+			play_again();
+		if (scene->within)
+			scene->within();
+		scene->open();
+	}
+	seen->own = at_hand;
+	before = open_descriptors();
+	trace_begin(todo.number);
+	if (scene->first)
+		scene->open();
+	seen->own = at_hand;
+	if (at_hand >= 0)
+		errno = ERRNO_KEPT;
+	seen->result = at_hand < 0 ? -1 : scene->play();
+	seen->error = errno;
+	trace_end();
+	seen->port = real_port();
+	if (at_hand >= 0)
+		before |= UINT64_C(1) << at_hand;
+	seen->descriptors = __builtin_popcountll(open_descriptors() & ~before);
+	leave();
+	play_again();
+	seen->pages = pages_mapped() - pages;
+	seen->done = true;
+	_exit(0);
+}
+
+/* --- cases ----------------------------------------------------------------------------------------------------------- */
+
+static long number_of[CALLS_MOST];
+static unsigned int occurrence_of[CALLS_MOST]; /* among those of its number */
+static long argument[CALLS_MOST][2];
+
+static bool is_due(const struct stop *stop)
+{
+	if (stop->number != todo.number)
+		return false;
+	return stop->index == todo.index || (todo.always && stop->index > todo.index);
+}
+
+/* The program's own: on its socket, but for what the library does with that. */
+static bool is_own(long number, long fd)
+{
+	return fd == seen->own && fd >= 0 && (number == SYS_connect || number == SYS_sendto || number == SYS_sendmsg ||
+	       number == SYS_listen || number == SYS_bind || number == SYS_getsockname);
+}
+
+static enum next fail_at(struct stop *stop)
+{
+	static bool is_left_out;
+
+	if (!is_due(stop) || !todo.kind)
+		return GO_ON;
+	if (!stop->behind) {
+		todo.done++;
+		todo.on_own |= is_own(stop->number, (long)stop->regs.rdi) || stop->number == SYS_socket;
+		is_left_out = todo.failing.manner == NOT_AT_ALL;
+		if (is_left_out)
+			leave_out(stop);
+		else if (todo.failing.manner != MADE)
+			cut_short(stop, todo.failing.manner, todo.kind->size_argument);
+	} else if (todo.failing.error) {
+		set_result(stop, -todo.failing.error);
+	}
+	return GO_ON;
+}
+
+static enum next note_at(struct stop *stop)
+{
+	if (stop->index < CALLS_MOST && !stop->behind) {
+		number_of[stop->index] = stop->number;
+		occurrence_of[stop->index] = 0;
+		for (unsigned int i = 0; i < stop->index; i++)
+			occurrence_of[stop->index] += number_of[i] == stop->number;
+		argument[stop->index][0] = (long)stop->regs.rdi;
+		argument[stop->index][1] = (long)stop->regs.rsi;
+	}
+	return GO_ON;
+}
+
+static enum next kill_at(struct stop *stop)
+{
+	if (stop->number != todo.number || stop->index != todo.index || stop->behind != todo.behind)
+		return GO_ON;
+	todo.done++;
+	return END_HERE;
+}
+
+static enum next stop_at(struct stop *stop)
+{
+	if (stop->number == todo.number && stop->index == todo.index && stop->behind == todo.behind) {
+		todo.done++;
+		todo.meanwhile();
+	}
+	return GO_ON;
+}
+
+/* --- telling --------------------------------------------------------------------------------------------------------- */
+
+static int cases, right, refused, passed, wrong, moved, left_outside;
+static char said[16384];
+
+static void read_messages(void)
+{
+	ssize_t length = pread(messages, said, sizeof(said) - 1, 0);
+
+	said[length > 0 ? length : 0] = '\0';
+}
+
+static void tell(const char *how, const char *what, int status)
+{
+	char name[32];
+
+	if (wrong > TOLD_MOST && !getenv("FAULT_TELL"))
+		return;
+	snprintf(name, sizeof(name), "%ld", todo.number);
+	printf("%s: %s: call %u, %s%s %s%s%s: status 0x%x, result %d %s, port %d, again %d %s %d, descriptors %d, pages %ld%s%s\n", how,
+	       scene->name, todo.index, todo.kind ? todo.kind->name : name, todo.behind ? " behind" : "",
+	       todo.failing.error ? strerrorname_np(todo.failing.error) : todo.failing.manner == SHORT_ONE ? "one byte" : todo.failing.manner == SHORT_HALF ? "half" : "-",
+	       todo.always ? " always" : "", todo.on_own ? " own" : "", (unsigned int)status, seen->result, seen->result < 0 ? strerrorname_np(seen->error) : "",
+	       seen->port, seen->again, seen->again < 0 ? strerrorname_np(seen->again_error) : "", seen->again_port,
+	       seen->descriptors, seen->pages, what, said);
+}
+
+static bool is_in_pool(int port)
+{
+	return port >= pool_lo && port <= pool_hi;
+}
+
+/* Nothing of a case stays in the table but what the kernel refused. */
+static int left_in_table(void)
+{
+	struct table *table = map_table();
+	int left = 0;
+
+	for (uint32_t block = 0; table && block < TABLE_BLOCKS; block++) {
+		uint64_t busy = atomic_load(&table->busy[block]);
+
+		for (uint32_t place = 0; busy && place < BLOCK_PORTS; place++)
+			if (busy >> place & 1) {
+				uint64_t word = atomic_load(&table_cells(table, block)[place].word);
+
+				left += word >> 62 != 3; /* CELL_TAKEN */
+			}
+	}
+	if (table)
+		munmap(table, sizeof(*table));
+	return left;
+}
+
+/* --- rounds ---------------------------------------------------------------------------------------------------------- */
+
+static int run_child(enum next (*at)(struct stop *stop), int *status)
+{
+	pid_t pid;
+
+	memset(seen, 0, sizeof(*seen));
+	seen->own = -1;
+	todo.done = 0;
+	todo.on_own = false;
+	if (scene->before)
+		scene->before();
+	RIGHT(ftruncate(messages, 0) == 0 && lseek(messages, 0, SEEK_SET) == 0);
+	pid = fork();
+	if (pid == 0)
+		play_traced();
+	return trace(pid, at, status);
+}
+
+static long usual_pages;
+static int usual_left;
+
+/* Whether the policy was being read, for want of memory or of a descriptor in vain: such calls are refused, and tried again. */
+static bool reads_policy(void)
+{
+	long number = todo.number;
+
+	return (scene->first || scene->within) &&
+	       (number == SYS_mmap || number == SYS_openat || number == SYS_read || number == SYS_newfstatat);
+}
+
+/* Or what a socket is that the library has not seen made. */
+static bool is_about_unseen(void)
+{
+	return scene->open == open_unseen && todo.number == SYS_getsockopt;
+}
+
+/* An errno that says what was the matter: the kernel's own, "used up", or "may not be". */
+static bool is_fitting(int error)
+{
+	return error == todo.failing.error || error == scene->used_up ||
+	       (error == EADDRINUSE && scene->play == play_bind_connect) || (error == EPERM && (reads_policy() || is_about_unseen()));
+}
+
+/* What the program sees is what it sees without a fault, or a failure that it is told of. */
+static void judge_case(int calls, int status)
+{
+	bool ended = calls >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0 && seen->done;
+	bool broken = strstr(said, "all calls pass as if portshim were absent") != NULL;
+	bool had = seen->result == 0, in_pool = is_in_pool(seen->port);
+	const char *what = NULL;
+
+	cases++;
+	left_outside += had && seen->port && !in_pool;
+	left_outside += seen->again == 0 && seen->again_port && !is_in_pool(seen->again_port);
+	if (!ended)
+		what = " DID NOT END";
+	else if (had && !in_pool && !broken && (seen->port || scene->play != play_name)) /* which shows that there is none */
+		what = " OUTSIDE";
+	else if (had && seen->error != ERRNO_KEPT)
+		what = " ERRNO CHANGED";
+	else if (!had && !is_fitting(seen->error) && !broken)
+		what = " ERRNO";
+	else if (!had && seen->port && !in_pool && !broken)
+		what = " PORT OUTSIDE BEHIND A FAILURE";
+	else if (!broken && (seen->again != 0 || !is_in_pool(seen->again_port)) && !holder)
+		what = " NOT WELL AGAIN";
+	else if (seen->descriptors)
+		what = " DESCRIPTORS";
+	else if (seen->pages > usual_pages && todo.number != SYS_munmap)
+		what = " MAPPINGS";
+	else if (left_in_table() > usual_left)
+		what = " LEFT IN THE TABLE";
+	if (what) {
+		wrong++;
+		tell("wrong", what, status);
+		return;
+	}
+	if (had && in_pool)
+		right++;
+	else if (had)
+		passed++;
+	else
+		refused++;
+	if (getenv("FAULT_TELL") && !(had && in_pool))
+		tell("other", "", status);
+}
+
+static void play_case(enum next (*at)(struct stop *stop))
+{
+	int status = 0, calls = 0;
+
+	for (int i = 0; i < MOVED_TRIES; i++) {
+		calls = run_child(at, &status);
+		if (todo.done || calls < 0)
+			break;
+	}
+	read_messages();
+	if (!todo.done && calls >= 0)
+		moved++;
+	else
+		judge_case(calls, status);
+}
+
+/* Without a fault: which calls there are, and what is usual. */
+static int play_bare(void)
+{
+	int status = 0, calls;
+
+	todo.number = ALL_CALLS;
+	calls = run_child(note_at, &status);
+	read_messages();
+	usual_pages = seen->pages;
+	usual_left = left_in_table();
+	if (calls < 0 || !seen->done || strstr(said, "policy:")) {
+		tell("wrong", " WITHOUT A FAULT", status);
+		exit(1);
+	}
+	return calls < CALLS_MOST ? calls : CALLS_MOST;
+}
+
+static void play_failing(int calls, bool for_good)
+{
+	for (int i = 0; i < calls; i++) {
+		todo.index = occurrence_of[i];
+		todo.number = number_of[i];
+		todo.kind = kind_of(todo.number);
+		if (!todo.kind)
+			continue;
+		for (int n = 0; failing_of(todo.kind, n, &todo.failing); n++)
+			/* Whom a signal interrupts ever again is lost. */
+			for (int always = 0; always <= (for_good && todo.failing.error != EINTR); always++) {
+				todo.always = always;
+				play_case(fail_at);
+			}
+	}
+}
+
+/* --- others, meanwhile and afterwards --- */
+
+static long longest; /* ms */
+
+static long now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* A process that knows of nothing gets all ports, or all but so many. */
+static void others_fill(int missing)
+{
+	int status = -1, ports = pool_hi - pool_lo + 1 - missing, before = storm->wrong;
+	long begin = now_ms();
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		at_hand = -1;
+		_exit(fill(SOCK_STREAM) < ports || fill(SOCK_DGRAM) < ports || storm->wrong != before);
+	}
+	wait_a_while(pid, &status);
+	if (now_ms() - begin > longest)
+		longest = now_ms() - begin;
+	if (status != 0) {
+		wrong++;
+		tell("wrong", missing ? " OTHERS MEANWHILE" : " OTHERS AFTERWARDS", status);
+	}
+}
+
+static void others_meanwhile(void)
+{
+	others_fill(1);
+}
+
+static void play_killed(int calls)
+{
+	for (int i = 0; i < calls; i++)
+		for (int behind = 0; behind < 2; behind++) {
+			int status = 0;
+
+			todo.index = occurrence_of[i];
+			todo.number = number_of[i];
+			todo.kind = kind_of(todo.number);
+			todo.behind = behind;
+			for (int n = 0; n < MOVED_TRIES && !todo.done; n++)
+				run_child(kill_at, &status);
+			if (!todo.done) {
+				moved++;
+				continue;
+			}
+			todo.done = 0;
+			cases++;
+			if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) {
+				wrong++;
+				tell("wrong", " NOT KILLED", status);
+			}
+			others_fill(0);
+		}
+}
+
+static void play_stopped(int calls)
+{
+	todo.meanwhile = others_meanwhile;
+	for (int i = 0; i < calls; i++)
+		for (int behind = 0; behind < 2; behind++) {
+			todo.index = occurrence_of[i];
+			todo.number = number_of[i];
+			todo.kind = kind_of(todo.number);
+			todo.behind = behind;
+			play_case(stop_at);
+		}
+}
+
+static void list(int calls)
+{
+	for (int i = 0; i < calls; i++) {
+		const struct call_kind *kind = kind_of(number_of[i]);
+
+		printf("call %d %ld %s(%ld, 0x%lx)\n", i, number_of[i], kind ? kind->name : "?", argument[i][0], argument[i][1]);
+	}
+}
+
+/* The messages are a file of ours: the library keeps to the descriptor that was there at the start. */
+static void keep_messages(char **argv)
+{
+	if (getenv("FAULT_MESSAGES")) {
+		messages = 2;
+		return;
+	}
+	dup2(memfd_create("messages", 0), 2);
+	setenv("FAULT_MESSAGES", "2", 1);
+	execv("/proc/self/exe", argv);
+}
+
+int main(int argc, char **argv)
+{
+	int calls;
+
+	if (argc != 5)
+		return 2;
+	keep_messages(argv);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	scene = scene_called(argv[2]);
+	storm_begin(argv[3], argv[4]);
+	seen = mmap(NULL, sizeof(*seen), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (scene->once)
+		scene->once();
+	if (!scene->before) { /* the table is there */
+		todo.number = ALL_CALLS;
+		run_child(note_at, &(int){ 0 });
+	}
+	calls = play_bare();
+	if (strcmp(argv[1], "list") == 0)
+		list(calls);
+	else if (strncmp(argv[1], "fail", 4) == 0)
+		play_failing(calls, strcmp(argv[1], "fail-for-good") == 0);
+	else if (strcmp(argv[1], "kill") == 0)
+		play_killed(calls);
+	else if (strcmp(argv[1], "stop") == 0)
+		play_stopped(calls);
+	else
+		return 2;
+	let_go();
+	printf("calls stopped at %d\ncases %d\nas usual %d\nrefused %d\npassed %d\nmoved %d\n", calls, cases, right, refused, passed, moved);
+	printf("left outside %d\nnot as it must be %d\nlongest %ld\n", left_outside, wrong, longest);
+	storm_tell();
+	printf("tcp again %d\n", fill(SOCK_STREAM));
+	printf("udp again %d\n", fill(SOCK_DGRAM));
+	printf("wrong at last %d\n", storm->wrong);
+	return 0;
+}
