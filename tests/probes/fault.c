@@ -1,9 +1,9 @@
 /* fault.c - `fault ACT SCENE LO HI`: plays a scene, a call that is given a port, again and again, each time in a child of its own,
  * and does something at one of the system calls that it makes (fault_trace.h).
  *
- * What is done: `fail`, the call fails, in each way that it can; `fail-for-good`, likewise, and again whenever it is made again; `kill`, the child is killed
- * before or behind it; `stop`, it is stopped there, while others get their ports, and then goes on; `list`, nothing: the calls
- * are printed. After each, what the child had, what it left and what the next calls get is looked at. Prints how many cases
+ * What is done: `fail`, the call fails, in each way that it can; `fail-for-good`, likewise, and again whenever it is made again;
+ * `kill`, the child is killed before or behind it; `stop`, it is stopped there, while others get their ports, and then goes on;
+ * `list`, nothing: the calls are printed. After each, what the child had, what it left and what the next calls get is looked at. Prints how many cases
  * there were, and the first that were wrong. */
 #define _GNU_SOURCE
 #include "storm.h"
@@ -655,8 +655,11 @@ static void others_fill(int missing)
 {
 	int status = -1, ports = pool_hi - pool_lo + 1 - missing, before = storm->wrong;
 	long begin = now_ms();
-	pid_t pid = fork();
+	pid_t pid;
 
+	if (missing == 0)
+		forget_sweeps();
+	pid = fork();
 	if (pid == 0) {
 		at_hand = -1;
 		_exit(fill(SOCK_STREAM) < ports || fill(SOCK_DGRAM) < ports || storm->wrong != before);

@@ -4,14 +4,15 @@
  *
  * What is done: `talk` in a handler that returns; `nest`, the same and again within it; `fork` a child that talks; `split`, a
  * child that goes on with the interrupted call, as the parent does after it; `jump` out of the handler; `kill` a child that
- * plays the scene. Prints how many points there were, what was wrong, and how many ports can be had at once in the end. */
+ * plays the scene; `stop` such a child, and let it go on when others have had their ports; `orphan`, a child that goes on, and the
+ * parent killed. Prints how many points there were, what was wrong, and how many ports can be had at once in the end. */
 #define _GNU_SOURCE
 #include "storm.h"
 
 #include <glob.h>
 #include <setjmp.h>
 
-enum act { TALK, NEST, FORK, SPLIT, JUMP, KILL };
+enum act { TALK, NEST, FORK, SPLIT, JUMP, KILL, STOP, ORPHAN };
 
 static enum act act;
 static bool turns;
@@ -60,6 +61,15 @@ static void do_split(ucontext_t *context)
 	wait_for(pid);
 }
 
+/* The child has all that its parent had in hand. */
+static void do_orphan(ucontext_t *context)
+{
+	if (fork() != 0)
+		kill(getpid(), SIGKILL);
+	is_copy = true;
+	steps_stop(context);
+}
+
 static void do_nest(void)
 {
 	if (++depth == 1) {
@@ -94,6 +104,14 @@ static void do_act(ucontext_t *context)
 		siglongjmp(way_out, 1);
 	case KILL:
 		kill(getpid(), SIGKILL);
+		break;
+	case STOP:
+		kill(getpid(), SIGSTOP);
+		steps_stop(context);
+		break;
+	case ORPHAN:
+		do_orphan(context);
+		break;
 	}
 }
 
@@ -326,19 +344,57 @@ static struct {
 	unsigned int points, counted, acted;
 } *of_child;
 
+/* The one that is stopped may hold a port of each kind; all others are there for others, who do not wait for it. */
+static int go_on_behind_others(pid_t pid)
+{
+	int status, ports = pool_hi - pool_lo;
+
+	RIGHT(waitpid(pid, &status, WUNTRACED) == pid);
+	if (!WIFSTOPPED(status))
+		return status;
+	of_child->acted++;
+	RIGHT(fill(SOCK_STREAM) >= ports);
+	RIGHT(fill(SOCK_DGRAM) >= ports);
+	kill(pid, SIGCONT);
+	RIGHT(waitpid(pid, &status, 0) == pid);
+	return status;
+}
+
+/* Of a parent that was killed, the child: it is this process's now. */
+static int wait_for_orphan(pid_t parent)
+{
+	int status, last;
+
+	RIGHT(waitpid(parent, &status, 0) == parent);
+	while (waitpid(-1, &last, 0) > 0) {
+		of_child->acted++;
+		RIGHT(WIFEXITED(last) && WEXITSTATUS(last) == 0);
+	}
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? 0 : status;
+}
+
 static void play_in_child(const struct scene *scene)
 {
 	int status;
-	pid_t pid = fork();
+	pid_t pid;
+
+	if (act == ORPHAN)
+		prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pid = fork();
 
 	if (pid == 0) {
 		play_here(scene);
 		of_child->points = points;
 		of_child->counted = counted;
-		of_child->acted += acted;
+		of_child->acted += act == STOP || act == ORPHAN ? 0 : acted;
 		_exit(0);
 	}
-	RIGHT(waitpid(pid, &status, 0) == pid);
+	if (act == STOP)
+		status = go_on_behind_others(pid);
+	else if (act == ORPHAN)
+		status = wait_for_orphan(pid);
+	else
+		RIGHT(waitpid(pid, &status, 0) == pid);
 	points = of_child->points;
 	counted = of_child->counted;
 	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && act == KILL)
@@ -352,7 +408,7 @@ static void play_at(const struct scene *scene, unsigned int point)
 	target = point;
 	if (scene->before)
 		scene->before();
-	if (scene->once == BY_PROCESS || act == KILL)
+	if (scene->once == BY_PROCESS || act == KILL || act == STOP || act == ORPHAN)
 		play_in_child(scene);
 	else
 		play_here(scene);
@@ -361,7 +417,7 @@ static void play_at(const struct scene *scene, unsigned int point)
 /* Where nothing is left of a round that was acted in, one for each point; else a round has as many as it can. */
 static void play_rounds(const struct scene *scene)
 {
-	once = act == JUMP || act == KILL || act == SPLIT || scene->once != ANEW;
+	once = act >= SPLIT || scene->once != ANEW;
 	target = ~0u;
 	if (scene->once != BY_PROCESS) /* it is not to be about first calls */
 		play_here(scene);
@@ -376,7 +432,7 @@ static void play_rounds(const struct scene *scene)
 
 static enum act act_called(const char *name)
 {
-	static const char *const names[] = { "talk", "nest", "fork", "split", "jump", "kill" };
+	static const char *const names[] = { "talk", "nest", "fork", "split", "jump", "kill", "stop", "orphan" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], name) == 0)
