@@ -184,6 +184,11 @@ char *locate_read_judged(struct arena *arena, const char *path, size_t *length, 
 	*error = known ? may_be_read(&about, judge, context) : 0;
 	if (*error == 0)
 		bytes = read_all(fd, arena, known ? room_at_first(&about) : FIRST_ROOM, length, error);
+	/* Of a pipe that nobody writes to, or that another has read, not even a policy without rules can be had. */
+	if (bytes && *length == 0 && known && S_ISFIFO(about.st_mode)) {
+		*error = -ENODATA;
+		bytes = NULL;
+	}
 	syscall(SYS_close, fd);
 	return bytes;
 }
@@ -206,6 +211,8 @@ const char *locate_error_words(int error)
 		return "larger than a policy may be (16 MiB)";
 	case -EISDIR:
 		return "a folder; name the file in it";
+	case -ENODATA:
+		return "a pipe with nothing in it; name a regular file, which each program can read for itself";
 	case -ENOMEM:
 		return "out of memory";
 	}

@@ -6,6 +6,7 @@
 #ifndef PORTSHIM_SHIM_CLOCK_H
 #define PORTSHIM_SHIM_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -22,6 +23,13 @@ void *clock_find(const void *vdso);
 static inline uint64_t clock_now(void)
 {
 	return clock_read(CLOCK_MONOTONIC);
+}
+
+/* Whether what was to rest until `due`, and for no longer than `longest`, may be done again: it is time, or the clock has been put
+ * back since, as a child in another time namespace finds it. */
+static inline bool clock_is_due(uint64_t now, uint64_t due, uint64_t longest)
+{
+	return now >= due || due - now > longest;
 }
 
 /* Sleeps, with the kernel's set of blocked signals at `blocked` (of that size; NULL: as they are). 0 or -errno; -EINTR at

@@ -92,7 +92,7 @@ const struct kernel *kernel_now(void)
 	uint64_t again = atomic_load_explicit(&read_again_at, memory_order_relaxed);
 	uint64_t now = clock_read(CLOCK_MONOTONIC_COARSE);
 
-	if (now < again && atomic_load_explicit(&looked, memory_order_relaxed))
+	if (!clock_is_due(now, again, SECOND) && atomic_load_explicit(&looked, memory_order_relaxed))
 		return kernel;
 	/* One thread reads; before the first reading has ended, all do. */
 	if (atomic_compare_exchange_strong(&read_again_at, &again, now + SECOND) ||

@@ -71,12 +71,9 @@ void peer_set_strict(struct table *table, const struct peer *peer)
 bool peer_is_strict(const struct table *table, const struct peer *peer)
 {
 	const struct table_sweep *slot = &table->strict[peer->id % TABLE_SWEEPS];
-	uint64_t until = atomic_load_explicit(&slot->again, memory_order_relaxed), now;
 
-	if (atomic_load_explicit(&slot->peer, memory_order_relaxed) != peer->id)
-		return false;
-	now = clock_now();
-	return until > now && until <= now + STRICT;
+	return atomic_load_explicit(&slot->peer, memory_order_relaxed) == peer->id &&
+	       !clock_is_due(clock_now(), atomic_load_explicit(&slot->again, memory_order_relaxed), STRICT);
 }
 
 unsigned int peer_space(uint8_t protocol)

@@ -276,7 +276,7 @@ static uint64_t generation_unmapped(const struct session *session, int fd)
 		return 0;
 	now = clock_read(CLOCK_MONOTONIC_COARSE);
 	due = atomic_load_explicit(&look_at, memory_order_relaxed);
-	if (now >= due && atomic_compare_exchange_strong(&look_at, &due, now + SECOND)) {
+	if (clock_is_due(now, due, SECOND) && atomic_compare_exchange_strong(&look_at, &due, now + SECOND)) {
 		generation = table_generation(&session->policy, fd);
 		if (generation)
 			atomic_store_explicit(&seen, generation, memory_order_relaxed);

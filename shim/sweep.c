@@ -198,7 +198,7 @@ static bool is_too_soon(struct table *table, uint64_t id, uint64_t now)
 	struct table_sweep *slot = slot_of(table, id);
 	uint64_t again = atomic_load_explicit(&slot->again, memory_order_relaxed);
 
-	return atomic_load_explicit(&slot->peer, memory_order_relaxed) == id && now < again && again < now + 10 * SECOND;
+	return atomic_load_explicit(&slot->peer, memory_order_relaxed) == id && !clock_is_due(now, again, 10 * SECOND);
 }
 
 static void put_off(struct table *table, uint64_t id, uint64_t until)
@@ -267,7 +267,7 @@ enum swept sweep_protocol(struct table *table, uint8_t protocol, const struct ke
 	static _Atomic uint64_t again;
 	uint64_t now = clock_now(), due = atomic_load_explicit(&again, memory_order_relaxed);
 
-	if (now < due || !atomic_compare_exchange_strong(&again, &due, now + SECOND))
+	if (!clock_is_due(now, due, SECOND) || !atomic_compare_exchange_strong(&again, &due, now + SECOND))
 		return SWEPT_NOT;
 	return begin(table, NULL, protocol, (struct port_range){ 1, 65535 }, kernel, clock_now(), false);
 }

@@ -357,6 +357,8 @@ static int step_rare(const char *verb, int fd, long *result)
 		*result = clone_network();
 	else if (strcmp(verb, "no-new-privileges") == 0)
 		*result = no_new_privileges();
+	else if (strcmp(verb, "machines-time") == 0)
+		*result = in_the_machines_time();
 	else if (strcmp(verb, "drain") == 0)
 		*result = drain(fd);
 	else if (strcmp(verb, "end") == 0)

@@ -254,6 +254,16 @@ static void another_user(const char *path)
 	cr_assert_eq(chown(path, NOBODY, 0), 0);
 }
 
+static void empty_file(const char *path, uid_t user, mode_t mode)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+	cr_assert_geq(fd, 0);
+	cr_assert_eq(fchown(fd, user, GROUP), 0);
+	cr_assert_eq(fchmod(fd, mode), 0);
+	close(fd);
+}
+
 static void with_mode(const char *path, mode_t mode)
 {
 	make_valid();
@@ -270,6 +280,11 @@ static void symbolic_link(const char *path)
 	make_valid();
 	cr_assert_eq(rename(path, "/dev/shm/elsewhere"), 0);
 	cr_assert_eq(symlink("/dev/shm/elsewhere", path), 0);
+}
+
+static void a_socket_file(const char *path)
+{
+	cr_assert_eq(mknod(path, S_IFSOCK | 0600, 0), 0);
 }
 
 static void dangling_link(const char *path)
@@ -351,7 +366,7 @@ static const struct {
 	{ "the group may write", group_writes },
 	{ "others may read", others_read }, { "others may write", others_write }, { "a link", symbolic_link },
 	{ "a link to nothing", dangling_link }, { "a second name", second_name },
-	{ "a second name of a table", second_name_of_a_table }, { "huge", huge }, { "a FIFO", fifo }, { "a folder", folder }, { "a device", device },
+	{ "a second name of a table", second_name_of_a_table }, { "huge", huge }, { "a socket", a_socket_file }, { "a FIFO", fifo }, { "a folder", folder }, { "a device", device },
 	{ "one byte", one_byte }, { "a byte less", a_byte_less }, { "a page more", a_page_more },
 	{ "magic", other_magic },
 	{ "layout", other_layout }, { "another namespace's", other_namespace }, { "full", full },
@@ -418,16 +433,6 @@ ParameterizedTest(size_t *index, table, refused_and_gone_on_alone)
 static struct policy at_path(const char *path)
 {
 	return (struct policy){ .table = TABLE_PATH, .table_path = path };
-}
-
-static void empty_file(const char *path, uid_t user, mode_t mode)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	cr_assert_geq(fd, 0);
-	cr_assert_eq(fchown(fd, user, GROUP), 0);
-	cr_assert_eq(fchmod(fd, mode), 0);
-	close(fd);
 }
 
 Test(table, a_path_is_shared_by_a_group)
