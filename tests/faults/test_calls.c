@@ -49,12 +49,20 @@ Test(calls, later)
 	play_all(all, COUNT(all));
 }
 
+/* A kernel that cannot put a bind off, or that says so in this way or that. */
+Test(calls, put_off_for_good)
+{
+	static const struct faulty early = { "bind-connect", "", TO, 20000, 100 }, late_ports = { "bind-connect", "", TO, 40100, 90 };
+
+	faulty_play("fail-for-good", &early);
+	faulty_play("fail-for-good", &late_ports);
+}
+
 /* A bind that is put off, or carried out when its port is asked for; a socket that came from elsewhere. */
 Test(calls, put_off_and_unseen)
 {
 	static const struct faulty all[] = {
-		{ "bind-connect", "", NONE, 15 }, { "bind-connect", "", TO, 20000, 50 }, { "bind-connect", "", TO, 40100, 45 },
-		{ "name", "", TO "[rule rest]\nports = 20000-20007\n", 20000, 10 }, { "unseen", "", NONE, 75 },
+		{ "bind-connect", "", NONE, 15 }, { "name", "", TO "[rule rest]\nports = 20000-20007\n", 20000, 10 }, { "unseen", "", NONE, 75 },
 		{ "unseen", "", LATE, 75 },
 	};
 
