@@ -106,7 +106,7 @@ static enum course consult(struct attempt *a, const struct session *session)
 
 /* A socket of which nobody may ask what it is: whether a rule would concern it as that of any protocol. Then it is refused, since it
  * cannot be given a port. */
-static enum course decide_withheld(struct attempt *a, const struct session *session)
+static __attribute__((noinline)) enum course decide_withheld(struct attempt *a, const struct session *session)
 {
 	struct identity_store store = { .mapped = 0 };
 	enum course course = session->broken ? COURSE_DENY : COURSE_PASS;
