@@ -146,7 +146,8 @@ void sock_mark(int fd, const struct sock *sock, enum sock_mark mark)
 }
 
 /* Fills in what somebody else may have done to the socket: bound an address alone; put a bind off, or carried it out; made
- * it one of IPv4. What was put off by this descriptor stays so while there is no port, marked or not. */
+ * it one of IPv4. What was put off by this descriptor stays so while there is no port, marked or not; a port that it has since
+ * then is lent where no mark can say what it is (before Linux 6.3). */
 static void ask_binding(int fd, struct sock *sock, int bounds)
 {
 	union {
@@ -164,7 +165,7 @@ static void ask_binding(int fd, struct sock *sock, int bounds)
 		return;
 	sock->ipv6 = name.any.sa_family == AF_INET6;
 	if (name.v4.sin_port != 0) {
-		sock->state = sock->stream && bounds == BOUNDS(MARK_LENT) ? SOCK_LENT : SOCK_UNBOUND;
+		sock->state = sock->stream && (bounds == BOUNDS(MARK_LENT) || (deferred && bounds == -1)) ? SOCK_LENT : SOCK_UNBOUND;
 		return;
 	}
 	sock->addressed = sock->ipv6 ? !IN6_IS_ADDR_UNSPECIFIED(&name.v6.sin6_addr) : name.v4.sin_addr.s_addr != 0;

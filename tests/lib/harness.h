@@ -21,6 +21,13 @@ void net_own_for_all_users(void);
 /* Sets a file below /proc/sys in it, e.g. "net/ipv4/ip_local_port_range", "40000 40999". */
 void net_set(const char *setting, const char *value);
 
+/* Whether the kernel has IP_LOCAL_PORT_RANGE (Linux 6.3): there ports inside its own range are taken late, before that all are
+ * early. What getsockopt() says of the option, by `act`, on a socket without a range: "0", or that there is no such thing. */
+bool net_takes_late(void);
+const char *net_no_range(void);
+/* Whether it has MPTCP. */
+bool net_has_mptcp(void);
+
 /* A listening TCP or a bound UDP socket on a numeric address; port 0: any, see socket_port(). */
 int server_tcp(const char *address, int port);
 int server_udp(const char *address, int port);

@@ -19,6 +19,13 @@
 
 #include "harness.h"
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51
+#endif
+
 union name {
 	struct sockaddr any;
 	struct sockaddr_in v4;
@@ -82,6 +89,30 @@ void net_set(const char *setting, const char *value)
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	cr_assert(fd >= 0 && write(fd, value, strlen(value)) == (ssize_t)strlen(value), "%s: %s", path, strerror(errno));
 	close(fd);
+}
+
+bool net_takes_late(void)
+{
+	int bounds, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	socklen_t len = sizeof(bounds);
+	bool has = getsockopt(fd, IPPROTO_IP, IP_LOCAL_PORT_RANGE, &bounds, &len) == 0;
+
+	close(fd);
+	return has;
+}
+
+const char *net_no_range(void)
+{
+	return net_takes_late() ? "0" : "-1 ENOPROTOOPT";
+}
+
+bool net_has_mptcp(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, IPPROTO_MPTCP);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 static socklen_t name_of(union name *name, const char *address, int port)

@@ -149,9 +149,10 @@ Test(audit, datagrams)
 Test(audit, binds_and_listens)
 {
 	struct run run = { .policy = audited(EARLY "explicit = assign\n") };
+	const char *last = net_has_mptcp() ? "socket 4 mptcp4" : "socket 4 tcp6"; /* it is tcp to a rule */
 
 	run_steps(&run, "socket 0 tcp4", "bind 0 127.0.0.1 0", "name 0", "socket 1 tcp6", "bind 1 :: 0", "name 1", "socket 2 tcp4",
-	          "listen 2", "name 2", "socket 3 udp4", "bind 3 127.0.0.2 5353", "name 3", "socket 4 mptcp4", "listen 4", NULL);
+	          "listen 2", "name 2", "socket 3 udp4", "bind 3 127.0.0.2 5353", "name 3", last, "listen 4", NULL);
 	no_word(&run);
 	expect("[(o['call'], o['protocol'], o['local_address']) for o in a] == [('bind', 'tcp', '127.0.0.1'), ('bind', 'tcp', None), "
 	       "('listen', 'tcp', None), ('bind', 'udp', '127.0.0.2'), ('listen', 'tcp', None)]");
@@ -300,6 +301,10 @@ Test(audit, refused_late)
 	server_tcp("127.0.0.1", 40501);
 	run_steps(&run, "socket 0 tcp4", "connect 0 127.0.0.1 5000", NULL);
 	cr_expect_str_eq(result_of(&run, "connect 0 127.0.0.1 5000"), "-1 EADDRNOTAVAIL");
+	if (!net_takes_late()) { /* as in taken_early */
+		expect("a == []");
+		return;
+	}
 	expect("len(a) >= 4 and len(a) %% 2 == 0 and {o['local_port'] for o in a} == {40500, 40501}");
 	expect("all([o['event'] for o in a[i:i + 2]] == ['assigned', 'refused'] and a[i]['local_port'] == a[i + 1]['local_port'] "
 	       "for i in range(0, len(a), 2))");

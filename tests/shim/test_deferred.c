@@ -32,8 +32,8 @@ static void bind_then_connect(const char *ports, int expected)
 	cr_assert_eq(port_of(&run, "name 0"), expected, "%s", run.out);
 	cr_assert(strncmp(result_of(&run, "name 0"), "127.0.0.2 ", 10) == 0, "the address is the program's");
 	cr_assert_str_eq(result_of(&run, "get 0 noport"), "0", "the option is as the program left it");
-	cr_assert_str_eq(result_of(&run, "get 0 range"), "0", "and so is this one");
-	cr_assert_str_eq(result_of(&run, "get 1 range"), "40500", "a range of the program's own is shown");
+	cr_assert_str_eq(result_of(&run, "get 0 range"), net_no_range(), "and so is this one");
+	cr_assert_str_eq(result_of(&run, "get 1 range"), net_takes_late() ? "40500" : net_no_range(), "a range of the program's own is shown");
 	cr_assert_eq(server_accept(listener, NULL), expected);
 }
 
@@ -51,12 +51,14 @@ Test(deferred, wildcard_bind_and_every_family)
 {
 	struct run run = { .policy = policy };
 
+	const char *last = net_has_mptcp() ? "socket 4 mptcp4" : "socket 4 tcp4";
+
 	own("20000-20009", "");
 	server_tcp("::1", 5000);
 	run_steps(&run, "socket 0 tcp4", "bind 0 0.0.0.0 0", "connect 0 127.0.0.1 5000", "name 0", "socket 1 tcp6",
 	          "bind 1 :: 0", "connect 1 ::1 5000", "name 1", "socket 2 tcp6", "bind 2 :: 0",
 	          "connect 2 ::ffff:127.0.0.1 5000", "name 2", "socket 3 udp4", "bind 3 0.0.0.0 0",
-	          "sendto 3 127.0.0.1 5000", "name 3", "socket 4 mptcp4", "bind 4 127.0.0.1 0", "connect 4 127.0.0.1 5000",
+	          "sendto 3 127.0.0.1 5000", "name 3", last, "bind 4 127.0.0.1 0", "connect 4 127.0.0.1 5000",
 	          "name 4", NULL);
 	for (int i = 0; i < 5; i++) {
 		char step[16];
@@ -109,6 +111,8 @@ Test(deferred, getsockname_before_connect)
 		char step[3][64];
 		int lo = i < 3 ? 20000 : 40500;
 
+		if (i % 3 == 2 && !net_has_mptcp())
+			continue;
 		own(sets[i / 3], "");
 		server_tcp("127.0.0.1", 6000);
 		snprintf(step[0], 64, "socket 0 %s", kind);

@@ -220,7 +220,7 @@ Test(no_way_out, connects_to_itself)
 	cr_assert_str_eq(result_of(&run, "connect 0 10.9.9.9 20000"), "-1 EADDRNOTAVAIL");
 }
 
-/* A range that the program itself gave to the socket is left alone: the rule's port is bound. */
+/* A range that the program itself gave to the socket, where it can, is left alone: the rule's port is bound. */
 Test(no_way_out, the_programs_own_range)
 {
 	struct run run = { .policy = "[rule r]\nto = 127.0.0.1:9001\nports = 40500\n" };
@@ -231,7 +231,7 @@ Test(no_way_out, the_programs_own_range)
 	snprintf(set, sizeof(set), "set 0 range %s", value);
 	run_steps(&run, "socket 0 tcp4", set, "connect 0 127.0.0.1 9001", "get 0 range", "connect 0 127.0.0.1 5000", "name 0", NULL);
 	cr_assert_str_eq(result_of(&run, "connect 0 127.0.0.1 9001"), "-1 ECONNREFUSED");
-	cr_assert_str_eq(result_of(&run, "get 0 range"), value);
+	cr_assert_str_eq(result_of(&run, "get 0 range"), net_takes_late() ? value : net_no_range());
 }
 
 /* What was read of one network namespace does not hold in another. A socket from before is still the first one's. */
