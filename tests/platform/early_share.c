@@ -23,6 +23,10 @@ static const char *attempt(const char *kind, int port, int during, int after)
 	return said;
 }
 
+#define REMEMBERED "bare EADDRINUSE, treated alike ok, with the option ok, once connected: bare EADDRINUSE, alike ok, with it ok"
+#define SHUT_OUT "bare EADDRINUSE, treated alike EADDRINUSE, with the option EADDRINUSE, " \
+	"once connected: bare EADDRINUSE, alike EADDRINUSE, with it EADDRINUSE"
+
 /* The holder has the option off around bind() and on afterwards, or the other way around. */
 static void moments(const char *kind, int port)
 {
@@ -38,15 +42,17 @@ static void moments(const char *kind, int port)
 		see("alike %s", attempt(kind, port + after, !after, after));
 		see("with it %s", attempt(kind, port + after, 1, 1));
 		snprintf(name, sizeof(name), "%s-%s %s", what, after ? "off-during-bind-then-on" : "on-during-bind-then-off", kind);
-		/* Counted: the holder's setting now, the newcomer's in bind(). TCP's SO_REUSEPORT is
-		 * remembered by the port itself: clearing it afterwards shuts nobody out. */
-		bool remembered = option == SO_REUSEPORT && kind[0] == 't';
-		seen(name, remembered && !after ? "bare EADDRINUSE, treated alike ok, with the option ok, "
-			   "once connected: bare EADDRINUSE, alike ok, with it ok"
-			 : after ? "bare EADDRINUSE, treated alike EADDRINUSE, with the option ok, "
-			   "once connected: bare EADDRINUSE, alike EADDRINUSE, with it ok"
-			 : "bare EADDRINUSE, treated alike EADDRINUSE, with the option EADDRINUSE, "
-			   "once connected: bare EADDRINUSE, alike EADDRINUSE, with it EADDRINUSE");
+		/* Counted: the holder's setting now, the newcomer's in bind(). TCP's SO_REUSEPORT is remembered by the port
+		 * itself: clearing it afterwards shuts nobody out. So was its SO_REUSEADDR by older kernels. */
+		if (after)
+			seen(name, "bare EADDRINUSE, treated alike EADDRINUSE, with the option ok, "
+				   "once connected: bare EADDRINUSE, alike EADDRINUSE, with it ok");
+		else if (option == SO_REUSEPORT && kind[0] == 't')
+			seen(name, REMEMBERED);
+		else if (kind[0] == 'u')
+			seen(name, SHUT_OUT);
+		else /* TCP and MPTCP */
+			seen_since(name, LINUX(6, 18), SHUT_OUT, LINUX(6, 1), REMEMBERED);
 		close_reset(fd);
 	}
 }

@@ -5,13 +5,15 @@
  * anybody noticing, and it prints one line per fact:
  *
  *	ok NAME: what was seen
+ *	differs NAME: what was seen, and on which kernels that is as it should be
  *	DIFFERS NAME: expected ..., saw ...
  *	note NAME: something worth knowing that cannot fail
  *
  * Exit status: 0 when every fact holds, 1 when one differs, 77 when the kernel lacks the feature
  * (or a namespace of one's own) wholly. Everything stays on loopback; every blocking call has a
  * time limit. The calls below return what happened as a word, "ok" or the name of the errno, so
- * that a fact is one line to write and one to read. */
+ * that a fact is one line to write and one to read. Where kernels differ, each says what is expected of it: what the older
+ * ones did is no reason to look away on a new one. */
 #ifndef PORTSHIM_TESTS_PLATFORM_FACT_H
 #define PORTSHIM_TESTS_PLATFORM_FACT_H
 
@@ -33,6 +35,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -112,6 +115,31 @@ static inline void seen(const char *name, const char *expected)
 {
 	fact(name, expected, "%s", seen_text);
 	seen_text[0] = '\0';
+}
+
+#define LINUX(major, minor) ((major) * 1000 + (minor))
+
+static inline int kernel_release(void)
+{
+	struct utsname name;
+	int major = 0, minor = 0;
+	if (uname(&name) < 0 || sscanf(name.release, "%d.%d", &major, &minor) != 2)
+		return 0;
+	return LINUX(major, minor);
+}
+
+/* The same where that was different before: `expected` from Linux `since` on, `before` up to Linux `until`. Of the kernels
+ * between, which were not measured or took it over in their minor versions, it may be either. */
+static inline void seen_since(const char *name, int since, const char *expected, int until, const char *before)
+{
+	int release = kernel_release();
+	bool is_old = strcmp(seen_text, before) == 0;
+	if (release < since && is_old) {
+		printf("differs %s: %s, as before Linux %d.%d\n", name, seen_text, since / 1000, since % 1000);
+		seen_text[0] = '\0';
+	} else {
+		seen(name, release <= until ? before : expected);
+	}
 }
 
 __attribute__((format(printf, 2, 3)))
