@@ -72,7 +72,7 @@ echo "== clang-tidy"
 with_each clang-tidy --quiet --warnings-as-errors='*' {} -- "$@"
 
 echo "== shell scripts and man pages"
-shellcheck .ci/run tests/*.sh tests/model/*.sh tests/stories/*.sh tests/system/*.sh tests/judges/*.sh tests/judges/*.judge \
+shellcheck .ci/run tests/*.sh tests/model/*.sh tests/oldkernel/*.sh tests/stories/*.sh tests/system/*.sh tests/judges/*.sh tests/judges/*.judge \
 	tools/*.sh tools/packaging/*.sh tools/packaging/docker/*.sh tools/packaging/forget-preload \
 	tools/packaging/debian/*.prerm tools/packaging/debian/*.postrm tools/packaging/debian/tests/smoke \
 	tools/completions/*.bash tests/tools/*.bash

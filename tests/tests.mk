@@ -12,6 +12,8 @@
 #   faults/    a system call of ours fails, a process is killed or stopped at it, the table is where it should not be, a clock jumps (Criterion)
 #   i386/      32-bit programs beside 64-bit ones               (Criterion)
 #   arm64/     programs of a 64-bit ARM, run by qemu-user           (Criterion)
+#   oldkernel/ the same in another kernel, Linux 6.1: `make test-oldkernel`
+#   stand-in/  for Criterion, where that does not run
 #   supervise/ programs that no preloaded library reaches, under the supervisor    (Criterion)
 #   hostile/   others who write policies and tables             (Criterion)
 #   bench/     what it costs: `make bench`
@@ -157,8 +159,8 @@ UNITS32 := $(patsubst %.c,%,$(wildcard tests/unit/test_*.c))
 programs32: lib32 $(BUILD)/portshim
 	+@$(MAKE32) $(PROGRAMS32:%=$(BUILD32)/%) $(BUILD32)/kinds/static
 	+@$(MAKE32) BUILD=$(BUILD32)/time64 CPPFLAGS=-D_TIME_BITS=64 $(PROGRAMS_TIME64:%=$(BUILD32)/time64/%)
-	+@$(MAKE32) CPPFLAGS='-isystem tests/i386/stand-in' CRITERION_LIBS=$(BUILD32)/tests/i386/stand-in/main.o \
-		$(BUILD32)/tests/i386/stand-in/main.o $(UNITS32:%=$(BUILD32)/%)
+	+@$(MAKE32) CPPFLAGS='-isystem tests/stand-in' CRITERION_LIBS=$(BUILD32)/tests/stand-in/main.o \
+		$(BUILD32)/tests/stand-in/main.o $(UNITS32:%=$(BUILD32)/%)
 	@ln -sf $(abspath $(BUILD)/portshim) $(BUILD32)/portshim
 	@ln -sf $(abspath $(BUILD)/portshim) $(BUILD32)/time64/portshim
 
@@ -175,8 +177,8 @@ $(ARCHIVE_ARM64):
 
 programs_arm64: $(ARCHIVE_ARM64)
 	+@$(MAKE_ARM64) $(ARM64)/libportshim.so $(ARM64)/tests/probes/act $(ARM64)/tests/probes/swarm
-	+@$(MAKE_ARM64) CPPFLAGS='-isystem tests/i386/stand-in' CRITERION_LIBS=$(ARM64)/tests/i386/stand-in/main.o \
-		$(ARM64)/tests/i386/stand-in/main.o $(UNITS_ARM64:%=$(ARM64)/%)
+	+@$(MAKE_ARM64) CPPFLAGS='-isystem tests/stand-in' CRITERION_LIBS=$(ARM64)/tests/stand-in/main.o \
+		$(ARM64)/tests/stand-in/main.o $(UNITS_ARM64:%=$(ARM64)/%)
 
 ifeq ($(shell uname -m),x86_64)
 tests: programs32 programs_arm64
@@ -233,10 +235,32 @@ bench: all $(BENCH)
 soak: all $(SOAK)
 	@$(BUILD)/tests/soak/soak $(abspath $(BUILD)) $(SOAK_SECONDS)
 
+# Linux 6.1 in a process of its own, with the machine's files. Criterion wants memory where such a kernel has none for its programs.
+OLD := $(BUILD)/oldkernel
+OLD_OBJECTS := $(TEST_LIB_OBJECTS:$(BUILD)/%=$(OLD)/%) $(OLD)/tests/stand-in/main.o
+OLD_SUITES := $(patsubst %.c,$(OLD)/%,$(wildcard $(patsubst %,tests/%/test_*.c,shim transparency)) tests/storm/test_stack.c)
+
+$(OLD)/tests/%.o: tests/%.c Makefile tests/tests.mk
+	@mkdir -p $(@D)
+	$(call say,CC,$@)$(CC) -isystem tests/stand-in $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OLD_SUITES): $(OLD)/%: $(OLD)/%.o $(OLD_OBJECTS) $(BUILD)/testable.a
+	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(OLD_OBJECTS) $(BUILD)/testable.a $(PKG_LIBS) -ldl -pthread
+
+$(OLD)/hide_range: tests/oldkernel/hide_range.c Makefile
+	@mkdir -p $(@D)
+	$(call say,PROBE,$@)$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
+oldkernel: all $(OLD_SUITES) $(PROBES) $(PLATFORM) $(OLD)/hide_range
+
+test-oldkernel: deps
+	@$(MAKE) --no-print-directory oldkernel
+	@tests/oldkernel/run.sh $(BUILD)
+
 # Static analysis: no finding is accepted.
 check: deps
 	@$(MAKE) --no-print-directory tests
 	@CC='$(CC)' tests/check.sh $(BUILD) $(VERSION)
 
-.PHONY: tests programs32 programs_arm64 test test-system test-long deps-long bench soak check
+.PHONY: tests programs32 programs_arm64 oldkernel test test-oldkernel test-system test-long deps-long bench soak check
 .SECONDARY:

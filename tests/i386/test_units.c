@@ -1,4 +1,4 @@
-/* test_units.c - the unit tests as 32-bit programs, see stand-in/. By the kernel all of them; by qemu-user those of the table,
+/* test_units.c - the unit tests as 32-bit programs, see tests/stand-in/. By the kernel all of them; by qemu-user those of the table,
  * which needs little of the kernel. */
 #define _GNU_SOURCE
 

@@ -32,7 +32,7 @@ static void swarm(struct run *run, const char *mode, int processes, int threads,
 	run_program(run, argv);
 	run->policy = NULL;
 	cr_assert(exited(run, 0), "%s%s", run->out, run->err);
-	cr_assert_str_empty(run->err);
+	cr_assert_str_empty(run->err, "%s", run->err);
 	cr_assert_eq(crowd_count(run, "outside"), 0);
 	cr_assert_eq(crowd_count(run, "failed"), 0, "%s", run->out);
 }

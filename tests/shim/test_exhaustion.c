@@ -102,7 +102,7 @@ static void free_again_with(const char *policy)
 	cr_assert(close(fd) == 0);
 	run_go_on(&run);
 	run_end(&run);
-	cr_assert_str_eq(result_of(&run, connect_step[2]), "0");
+	cr_assert_str_eq(result_of(&run, connect_step[2]), "0", "%s%s", run.out, run.err);
 }
 
 Test(exhaustion, early_port_is_had_again)
@@ -198,9 +198,9 @@ static void signal_in_a_try(const char *port, const char *slow)
 	char policy[128], inject[64], taken[48];
 	static struct run run;
 	const char *argv[] = { "strace", "-o", "/dev/null", "-e", inject, built("tests/probes/act"), "socket 0 tcp4", taken,
-	                       "socket 1 tcp4", "alarm 1000", "connect 1 127.0.0.1 5000", NULL };
+	                       "socket 1 tcp4", "alarm 3000", "connect 1 127.0.0.1 5000", NULL };
 
-	snprintf(policy, sizeof(policy), "[rule r]\nports = %s\nexhausted = wait 6s\n", port);
+	snprintf(policy, sizeof(policy), "[rule r]\nports = %s\nexhausted = wait 20s\n", port);
 	snprintf(inject, sizeof(inject), "inject=%s:delay_enter=700000:when=6+", slow);
 	snprintf(taken, sizeof(taken), "bind 0 127.0.0.1 %s", port);
 	run = (struct run){ .policy = policy };
@@ -208,7 +208,7 @@ static void signal_in_a_try(const char *port, const char *slow)
 	run_program(&run, argv);
 	cr_assert(exited(&run, 0), "%s", run.err);
 	cr_assert_str_eq(result_of(&run, taken), "0");
-	cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 5000"), "-1 EINTR", "%s", slow);
+	cr_assert_str_eq(result_of(&run, "connect 1 127.0.0.1 5000"), "-1 EINTR", "%s: %s", slow, run.out);
 }
 
 Test(exhaustion, wait_ends_with_a_signal_in_a_try)

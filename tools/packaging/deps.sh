@@ -14,10 +14,11 @@ tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iprou
 	libproxychains4 torsocks libsocket-wrapper libuid-wrapper libpython3.11-testsuite
 	debhelper dpkg-dev fakeroot lintian rpm rpmlint ansible-core bash-completion zsh fish python3-prometheus-client
 	podman crun netavark podman-compose'
-# 32-bit programs, and what runs them where the kernel does not; programs for a 64-bit ARM, which it runs too. (gcc-multilib would exclude
-# every cross compiler.)
+# 32-bit programs, and what runs them where the kernel does not; programs for a 64-bit ARM, which it runs too; another kernel. (gcc-multilib
+# would exclude every cross compiler.)
 [ "$(uname -m)" != x86_64 ] ||
-	tests="$tests libc6-dev-i386 lib32gcc-$(gcc -dumpversion 2>/dev/null || echo 12)-dev qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
+	tests="$tests libc6-dev-i386 lib32gcc-$(gcc -dumpversion 2>/dev/null || echo 12)-dev qemu-user-static gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+		user-mode-linux kmod"
 long='cmake dpkg-dev libglib2.0-tests libio-socket-ssl-perl php8.2-cli python3-twisted python3-openssl ruby tcl8.6'
 
 demo='curl'

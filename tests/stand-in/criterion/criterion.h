@@ -1,13 +1,14 @@
-/* criterion.h - as much of Criterion as the unit tests need, for building them as 32-bit programs, and with the thread
- * sanitizer.
+/* criterion.h - as much of Criterion as the tests need, for where it does not run.
  *
- * There is no 32-bit Criterion on a 64-bit host, and none that starts under that sanitizer. The tests stay as they are: this folder comes first in the search for
- * <criterion/criterion.h>, and main.c runs them, each in a process of its own. */
+ * There is no 32-bit Criterion on a 64-bit host; and it puts its memory where user-mode Linux has none for its programs, and the
+ * thread sanitizer its own. The tests stay as they are: this folder comes first in the search for <criterion/criterion.h>, and
+ * main.c runs them, each in a process of its own. */
 #ifndef PORTSHIM_TESTS_STAND_IN_H
 #define PORTSHIM_TESTS_STAND_IN_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h> /* as Criterion's own does */
 #include <string.h>
 
 struct stand_in_options {
@@ -24,8 +25,8 @@ struct stand_in_test {
 
 void stand_in_add(struct stand_in_test *test);
 
-/* Says so if `good` is false: the words, then the message, a format with its arguments. `fatal`: and ends the test. */
-void stand_in_judge(bool good, bool fatal, const char *file, int line, const char *words, const char *message, ...);
+/* Says what is wrong: the words, then the message, a format with its arguments. `fatal`: and ends the test. */
+void stand_in_judge(bool fatal, const char *file, int line, const char *words, const char *message, ...);
 void stand_in_skip(void);
 
 #define STAND_IN_ADD(id, suite_, name_, run_, ...)                                                              \
@@ -61,8 +62,9 @@ void stand_in_each(void (*one)(void *), struct criterion_test_params all);
 	}                                                                                                      \
 	static void suite##_##name##_one(parameter)
 
+/* The message is for what failed alone: only then can all that it names be looked at. */
 #define JUDGE(fatal, condition, ...)                                                                           \
-	stand_in_judge((condition) ? true : false, fatal, __FILE__, __LINE__, #condition, "" __VA_ARGS__)
+	((condition) ? (void)0 : stand_in_judge(fatal, __FILE__, __LINE__, #condition, "" __VA_ARGS__))
 
 #define cr_assert(condition, ...) JUDGE(true, condition, __VA_ARGS__)
 #define cr_assert_not(condition, ...) JUDGE(true, !(condition), __VA_ARGS__)
@@ -89,7 +91,10 @@ void stand_in_each(void (*one)(void *), struct criterion_test_params all);
 #define cr_expect_null(a, ...) JUDGE(false, (a) == NULL, __VA_ARGS__)
 #define cr_expect_not_null(a, ...) JUDGE(false, (a) != NULL, __VA_ARGS__)
 #define cr_expect_str_eq(a, b, ...) JUDGE(false, strcmp(a, b) == 0, __VA_ARGS__)
+#define cr_expect_str_neq(a, b, ...) JUDGE(false, strcmp(a, b) != 0, __VA_ARGS__)
 #define cr_expect_str_empty(a, ...) JUDGE(false, (a)[0] == '\0', __VA_ARGS__)
+#define cr_expect_str_not_empty(a, ...) JUDGE(false, (a)[0] != '\0', __VA_ARGS__)
+#define cr_expect_fail(...) JUDGE(false, false, __VA_ARGS__)
 
 #define cr_log_info(...) ((void)0)
 #define cr_log_warn(...) ((void)0)
