@@ -159,18 +159,20 @@ static ssize_t place(struct attempt *a)
 	return error ? give_up(a, error) : result;
 }
 
-/* Where no bind can be put off (before Linux 4.2, in sandboxes), what can be decided without a destination is. A rule that
- * waits for one takes a stream's port back then; a datagram socket keeps its port, so it gets one of that rule's. */
+/* Where no bind can be put off (before Linux 4.2, in sandboxes, SCTP), what can be decided without a destination is. A rule
+ * that waits for one takes a stream's port back then; a datagram socket keeps its port, and so does one of SCTP: they get one
+ * of that rule's. */
 static ssize_t bind_at_once(struct attempt *a)
 {
+	bool gives_back = a->sock.stream && a->sock.protocol != PROTOCOL_SCTP;
 	ssize_t result;
 
-	if (!a->rule && !a->sock.stream && a->waiting && a->waiting->action == ACTION_ASSIGN && !a->act->reserved)
+	if (!a->rule && !gives_back && a->waiting && a->waiting->action == ACTION_ASSIGN && !a->act->reserved)
 		a->rule = a->waiting;
 	if (a->rule && a->rule->action == ACTION_ASSIGN)
 		return place(a);
 	result = pass(a);
-	if (result == 0 && a->sock.stream && a->waiting && !a->act->reserved)
+	if (result == 0 && gives_back && a->waiting && !a->act->reserved)
 		settle(a, SOCK_LENT);
 	return result;
 }
@@ -180,6 +182,8 @@ static ssize_t defer(struct attempt *a)
 {
 	int error = -EOPNOTSUPP;
 
+	if (a->sock.protocol == PROTOCOL_SCTP) /* has the option, and pays no heed to it */
+		return bind_at_once(a);
 	name_copy(&a->local, a->act->addr, a->act->len);
 	/* Who cannot have a reserved port is told so now. */
 	a->sock.reserved = a->act->reserved ? bind_reserved_next(a->sock.ipv6, a->sock.stream) : 0;

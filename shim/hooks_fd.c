@@ -9,6 +9,7 @@
 
 #include "held.h"
 #include "hooks.h"
+#include "sctp.h"
 #include "session.h"
 #include "sock.h"
 
@@ -27,8 +28,11 @@ int hook_socket(int domain, int type, int protocol)
 int hook_setsockopt(int fd, int level, int option, const void *value, socklen_t len) EXPORT("setsockopt");
 int hook_setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
-	int result = real.setsockopt(fd, level, option, value, len);
+	int result;
 
+	if (level == IPPROTO_SCTP && sctp_calls_by_setting(option))
+		return sctp_set(fd, option, value, len);
+	result = real.setsockopt(fd, level, option, value, len);
 	if (result == 0)
 		sock_option_set(fd, level, option, value, len);
 	return result;
@@ -52,8 +56,11 @@ static bool hides_option(int fd, int level, int option, const void *value, sockl
 int hook_getsockopt(int fd, int level, int option, void *value, socklen_t *len) EXPORT("getsockopt");
 int hook_getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
-	int result = real.getsockopt(fd, level, option, value, len);
+	int result;
 
+	if (level == IPPROTO_SCTP && sctp_calls_by_asking(option))
+		return sctp_get(fd, option, value, len);
+	result = real.getsockopt(fd, level, option, value, len);
 	if (result == 0 && hides_option(fd, level, option, value, *len))
 		memset(value, 0, *len);
 	return result;

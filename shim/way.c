@@ -30,7 +30,7 @@ bool way_kernel_picks(const struct rule *rule, const struct kernel *kernel)
 
 int way_used_up(uint8_t calls, uint8_t protocol)
 {
-	if (calls & (CALL_BIND | CALL_LISTEN))
+	if (calls & CALL_BIND || (calls & CALL_LISTEN && protocol != PROTOCOL_SCTP))
 		return EADDRINUSE;
 	return protocol == PROTOCOL_TCP || protocol == PROTOCOL_DCCP ? EADDRNOTAVAIL : EAGAIN;
 }

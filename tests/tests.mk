@@ -13,6 +13,7 @@
 #   i386/      32-bit programs beside 64-bit ones               (Criterion)
 #   arm64/     programs of a 64-bit ARM, run by qemu-user           (Criterion)
 #   oldkernel/ the same in another kernel, Linux 6.1: `make test-oldkernel`
+#   protocols/ SCTP, DCCP and UDP-Lite, where the kernel has them  (Criterion)
 #   stand-in/  for Criterion, where that does not run
 #   supervise/ programs that no preloaded library reaches, under the supervisor    (Criterion)
 #   hostile/   others who write policies and tables             (Criterion)
@@ -64,6 +65,8 @@ $(BUILD)/tests/probes/supervised: tests/probes/supervised.c $(BUILD)/testable.a 
 
 # Clients by libraries of their own.
 $(BUILD)/tests/probes/cares_lookup: PROBE_LIBS := -lcares
+$(BUILD)/tests/probes/many_homed: tests/probes/act.c
+$(BUILD)/tests/probes/many_homed: PROBE_LIBS := -lsctp
 $(BUILD)/tests/probes/tirpc_%: PROBE_LIBS := -ltirpc
 $(BUILD)/tests/probes/tirpc_%: override CPPFLAGS += -isystem /usr/include/tirpc
 
@@ -238,14 +241,16 @@ soak: all $(SOAK)
 # Linux 6.1 in a process of its own, with the machine's files. Criterion wants memory where such a kernel has none for its programs.
 OLD := $(BUILD)/oldkernel
 OLD_OBJECTS := $(TEST_LIB_OBJECTS:$(BUILD)/%=$(OLD)/%) $(OLD)/tests/stand-in/main.o
-OLD_SUITES := $(patsubst %.c,$(OLD)/%,$(wildcard $(patsubst %,tests/%/test_*.c,shim transparency)) tests/storm/test_stack.c)
+OLD_SUITES := $(patsubst %.c,$(OLD)/%,$(wildcard $(patsubst %,tests/%/test_*.c,shim transparency protocols)) tests/storm/test_stack.c)
+$(OLD)/tests/protocols/test_sctp: OLD_LIBS := -lsctp
+$(BUILD)/tests/protocols/test_sctp: CRITERION_LIBS += -lsctp
 
 $(OLD)/tests/%.o: tests/%.c Makefile tests/tests.mk
 	@mkdir -p $(@D)
 	$(call say,CC,$@)$(CC) -isystem tests/stand-in $(CPPFLAGS) $(CFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OLD_SUITES): $(OLD)/%: $(OLD)/%.o $(OLD_OBJECTS) $(BUILD)/testable.a
-	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(OLD_OBJECTS) $(BUILD)/testable.a $(PKG_LIBS) -ldl -pthread
+	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(OLD_OBJECTS) $(BUILD)/testable.a $(PKG_LIBS) $(OLD_LIBS) -ldl -pthread
 
 $(OLD)/hide_range: tests/oldkernel/hide_range.c Makefile
 	@mkdir -p $(@D)

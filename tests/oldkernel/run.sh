@@ -3,19 +3,21 @@
 # `tests/oldkernel/run.sh BUILD [KIND [WORD[,WORD...]]]`; without KIND both kinds at once, each with what is listed here.
 #
 #   plain  that kernel as it is. It has IP_LOCAL_PORT_RANGE, which the stable kernels took over from 6.3, but not all else
-#          that came to it since.
+#          that came to it since; and it has SCTP and DCCP.
 #            platform/   the facts: each says what is expected of this kernel
+#            protocols/  which most kernels have no modules for
 #   early  without that option (hide_range.c), as 6.1 was at first and all kernels were before: each port is bound early.
 #            shim/, transparency/ and what storm/ measures: whatever a program can see of its ports
 #
 # The others do not run here. unit/, tools/ and what of shim/ is about files and words (audit, log, reload, policy faults) have
 # no other kernel beneath them than elsewhere. crowd, leaks, forks and the rest of storm/ want to be many or to be fast: a
-# system call takes ten times as long here as it does on the machine, and there is one processor. supervise/ takes too long. stories/, system/, company/ and kinds/ test other people's programs.
+# system call takes ten times as long here as it does on the machine, and there is one processor. supervise/ as a whole takes too
+# long; protocols/ runs programs under a supervisor. stories/, system/, company/ and kinds/ test other people's programs.
 set -eu
 
 early='shim/test_ways shim/test_deferred shim/test_descriptors shim/test_errors shim/test_exhaustion shim/test_no_way_out
 	shim/test_rules shim/test_reserved shim/test_retries shim/test_shared shim/test_choose transparency/ storm/test_stack'
-plain='platform/'
+plain='platform/ protocols/'
 limit=${OLDKERNEL_LIMIT:-1200} # s
 
 tree=$(pwd)

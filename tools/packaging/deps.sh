@@ -13,7 +13,7 @@ tests='libcriterion-dev clang clang-tidy cppcheck shellcheck mandoc strace iprou
 	libclang-rt-dev llvm valgrind gdb ltrace libeatmydata1 libfaketime libjemalloc2 libtcmalloc-minimal4 tsocks
 	libproxychains4 torsocks libsocket-wrapper libuid-wrapper libpython3.11-testsuite
 	debhelper dpkg-dev fakeroot lintian rpm rpmlint ansible-core bash-completion zsh fish python3-prometheus-client
-	podman crun netavark podman-compose'
+	podman crun netavark podman-compose libsctp-dev'
 # 32-bit programs, and what runs them where the kernel does not; programs for a 64-bit ARM, which it runs too; another kernel. (gcc-multilib
 # would exclude every cross compiler.)
 [ "$(uname -m)" != x86_64 ] ||
