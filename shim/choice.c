@@ -213,7 +213,7 @@ static bool next_steered(struct choice *choice, struct candidate *candidate)
 void choice_begin(struct choice *choice, const struct purpose *purpose)
 {
 	choice->purpose = *purpose;
-	choice->whole = purpose->lets_kernel_pick && way_kernel_picks(purpose->rule, purpose->kernel);
+	choice->part = purpose->lets_kernel_pick && way_kernel_picks(purpose->rule, purpose->kernel) ? PART_WHOLE : PART_NONE;
 	choice->forbidden = choice->sweeps = choice->churns = choice->retries = 0;
 	choice->swept_since = 0;
 	choice->walk.skipped = 0;
@@ -223,15 +223,22 @@ void choice_begin(struct choice *choice, const struct purpose *purpose)
 		begin_alone(choice);
 }
 
-bool choice_next(struct choice *choice, struct candidate *candidate)
+/* A set without holes, or part of it. */
+static void propose_part(struct choice *choice, struct candidate *candidate)
 {
 	const struct port_set *set = &choice->purpose.rule->ports;
+	enum part part = choice->part;
 
+	candidate->lo = ports_nth(set, part == PART_BUT_FIRST, NULL);
+	candidate->hi = ports_nth(set, part == PART_FIRST ? 0 : set->count - 1, NULL);
+	choice->part = part == PART_FIRST || set->count == 1 || set->count % 2 == 0 ? PART_NONE : part + 1;
+}
+
+bool choice_next(struct choice *choice, struct candidate *candidate)
+{
 	*candidate = (struct candidate){ .lo = 0 };
-	if (choice->whole) {
-		choice->whole = false;
-		candidate->lo = ports_nth(set, 0, NULL);
-		candidate->hi = ports_nth(set, set->count - 1, NULL);
+	if (choice->part != PART_NONE) {
+		propose_part(choice, candidate);
 		return true;
 	}
 	return choice->steered ? next_steered(choice, candidate) : next_alone(choice, candidate);
@@ -252,6 +259,7 @@ void choice_heard(struct choice *choice, struct candidate *candidate, enum outco
 			choice->left = 0; /* the kernel has looked at each of them */
 		break;
 	case OUTCOME_UNFIT:
+		choice->part = PART_NONE;
 		lease_drop(purpose->table, &candidate->lease);
 		if (candidate->lo == candidate->hi)
 			choice->walk.skipped = candidate->lo;

@@ -10,7 +10,9 @@
  * ports are walked with a random stride that has no common divisor with the size of the set, each once. Neighbours of a
  * taken port are not favoured. (Where there is a table, spare cells of it keep two processes from one port at one time.)
  *
- * `kernel` proposes the whole set as one candidate first, for the kernel to pick from. */
+ * `kernel` proposes the whole set as one candidate first, for the kernel to pick from. Kernels before 6.8 leave one port of
+ * an odd number out, and may refuse such a set while that one is free (measured: tests/platform/late_range.c): then all
+ * but the first port are proposed, and the first one. */
 #ifndef PORTSHIM_SHIM_CHOICE_H
 #define PORTSHIM_SHIM_CHOICE_H
 
@@ -51,7 +53,7 @@ struct choice {
 	struct algorithm algorithm;
 	struct walk walk;
 	bool steered;                /* by the table */
-	bool whole;                  /* the set as one candidate comes first */
+	enum part { PART_NONE, PART_WHOLE, PART_BUT_FIRST, PART_FIRST } part; /* the next range for the kernel to pick from */
 	uint32_t left;               /* proposals, at most */
 	uint32_t position, stride;   /* without a table; stride 0: not chosen yet */
 	uint32_t forbidden;

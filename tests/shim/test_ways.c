@@ -197,6 +197,25 @@ Test(ways, kernel_range_follows)
 	cr_assert(port >= 50000 && port <= 50009, "port %d", port);
 }
 
+/* Not all kernels look at each port of an odd number themselves. */
+Test(ways, kernel_picks_from_an_odd_number)
+{
+	static const char *const policies[] = { "[rule r]\nports = 40500-40502\nchoose = kernel\n",
+	                                        "[portshim]\ntable = none\n[rule r]\nports = 40500-40502\nchoose = kernel\n" };
+
+	for (int i = 0; i < 6; i++) {
+		struct run run = { .policy = policies[i % 2] };
+
+		net_own();
+		net_set("net/ipv4/ip_local_port_range", "40000 40999");
+		server_tcp("127.0.0.1", 5000);
+		run_steps(&run, "socket 0 tcp4", "connect 0 127.0.0.1 5000", "socket 1 tcp4", "connect 1 127.0.0.1 5000", "socket 2 tcp4",
+		          "connect 2 127.0.0.1 5000", "socket 3 tcp4", "connect 3 127.0.0.1 5000", NULL);
+		cr_assert_str_eq(result_of(&run, "connect 2 127.0.0.1 5000"), "0", "%s%s", policies[i % 2], run.out);
+		cr_assert_str_eq(result_of(&run, "connect 3 127.0.0.1 5000"), "-1 EADDRNOTAVAIL", "%s", run.out);
+	}
+}
+
 /* Reserved ports are given where numbers name them (early: the kernel never takes them late), and left out of a
  * range that is named. */
 Test(ways, reserved_ports)

@@ -549,51 +549,6 @@ Test(choice, reserved_ports_are_left_out_even_when_refused_ones_are_tried_again)
 	}
 }
 
-/* ---- kernel ------------------------------------------------------------------------------------------------ */
-
-static bool offers_whole(enum choose choose, const char *spec, bool with_table, enum outcome answer, uint32_t *more)
-{
-	struct choice choice;
-	struct candidate candidate;
-	bool whole;
-
-	chooser_make(&c, with_table ? table_in_memory() : NULL, choose, spec);
-	c.lets_kernel_pick = true;
-	begin(&c, &choice);
-	cr_assert(choice_next(&choice, &candidate));
-	whole = candidate.lo < candidate.hi;
-	cr_expect(!whole || (candidate.lo == port_at(&c, 0) && candidate.hi == port_at(&c, count_of(&c) - 1)));
-	cr_expect(!whole || candidate.lease.cell == 0);
-	choice_heard(&choice, &candidate, answer);
-	for (*more = 0; choice_next(&choice, &candidate); ++*more) {
-		cr_assert_eq(candidate.lo, candidate.hi);
-		cr_assert_leq(*more, most_proposals());
-		choice_heard(&choice, &candidate, OUTCOME_TAKEN);
-	}
-	return whole;
-}
-
-Test(choice, kernel_picks_from_a_whole_range_first)
-{
-	uint32_t more;
-
-	net_own();
-	for (int with_table = 0; with_table < 2; with_table++) {
-		cr_expect(offers_whole(CHOOSE_KERNEL, "40000-40099", with_table, OUTCOME_TAKEN, &more));
-		cr_expect_eq(more, 0, "the kernel has looked at each");
-		cr_expect(offers_whole(CHOOSE_KERNEL, "40000-40099", with_table, OUTCOME_UNFIT, &more));
-		cr_expect_eq(more, 100);
-		cr_expect(offers_whole(CHOOSE_KERNEL, "32768-60999", with_table, OUTCOME_TAKEN, &more));
-		cr_expect_not(offers_whole(CHOOSE_KERNEL, "40000-40099, !40050", with_table, OUTCOME_TAKEN, &more));
-		cr_expect_eq(more, 98);
-		cr_expect_not(offers_whole(CHOOSE_KERNEL, "60900-61000", with_table, OUTCOME_TAKEN, &more));
-		cr_expect_not(offers_whole(CHOOSE_RANDOM, "40000-40099", with_table, OUTCOME_TAKEN, &more));
-	}
-	kernel_forgo_late();
-	cr_expect_not(offers_whole(CHOOSE_KERNEL, "40000-40099", true, OUTCOME_TAKEN, &more));
-	cr_expect_eq(more, 99);
-}
-
 /* ---- a table that others wrote over ------------------------------------------------------------------------ */
 
 static void overwrite(void *at, size_t size, uint64_t *seed)
