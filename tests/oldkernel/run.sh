@@ -48,7 +48,7 @@ boot() { # KIND WORDS
 	mkdir -p "$folder/lib" "$memory/$1"
 	ln -s /usr/lib/uml/modules "$folder/lib/modules"
 	TMPDIR=$memory timeout -s KILL "$limit" unshare --pid --fork --kill-child \
-		linux.uml mem=1024M uml_dir="$memory/" umid="$1" con=null con0=null,fd:1 loglevel=2 \
+		linux.uml mem=1024M uml_dir="$memory/" umid="$1" con=null con0=null,fd:1 quiet loglevel=2 \
 		rootfstype=hostfs rootflags=/ rw init="$tree/tests/oldkernel/init.sh" \
 		PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 \
 		TREE="$tree" BUILD="$build" TO="$folder" KIND="$1" WORDS="$(printf %s "$2" | tr -s '[:space:]' ,)" \
