@@ -1,6 +1,6 @@
 #!/bin/sh
 # The first process under the other kernel: mounts what a machine has, runs the tests, says how they ended, switches off.
-# From the kernel's command line: TREE and BUILD, KIND and WORDS as run.sh has them, TO, a folder for the answer.
+# From the kernel's command line: TREE and BUILD, KIND and WORDS as run.sh has them, TO, a folder for logs and the answer.
 mount -t proc proc /proc
 prlimit --pid $$ --nofile=65536 # as on a machine
 mount -t sysfs sysfs /sys
@@ -27,7 +27,7 @@ status=0
 [ "$KIND" != early ] || "$BUILD/oldkernel/hide_range" /sys/fs/cgroup || status=1
 echo "== $KIND: $(uname -sr)"
 for word in $(echo "$WORDS" | tr , ' '); do
-	tests/run.sh "$BUILD/oldkernel" "$word" </dev/null || status=1
+	tests/run.sh "$TO" "$word" </dev/null || status=1
 done
 echo $status >"$TO/status"
 sync

@@ -47,6 +47,7 @@ boot() { # KIND WORDS
 	rm -rf "$folder"
 	mkdir -p "$folder/lib" "$memory/$1"
 	ln -s /usr/lib/uml/modules "$folder/lib/modules"
+	ln -s ../tests "$folder/tests"
 	TMPDIR=$memory timeout -s KILL "$limit" unshare --pid --fork --kill-child \
 		linux.uml mem=1024M uml_dir="$memory/" umid="$1" con=null con0=null,fd:1 quiet loglevel=2 \
 		rootfstype=hostfs rootflags=/ rw init="$tree/tests/oldkernel/init.sh" \
