@@ -89,13 +89,13 @@ static int capacity(const char *kind, char call, int size)
 #define ALL "1, 2, 3, 4, 5, 6, 7"
 #define ALL_BUT_ONE_OF_ODD "1, 2, 2, 4, 4, 6, 6"
 
-/* For ranges of 1..7 ports, the least number that could be had in 64 rounds. Before Linux 6.8 connect() as well took turns
+/* For ranges of 1..7 ports, the least number that could be had in 32 rounds. Before Linux 6.8 connect() as well took turns
  * with ports of one parity, and left one out. */
 static void capacities(const char *name, const char *expected, const char *kind, char call)
 {
 	for (int size = 1; size <= 7; size++) {
 		int least = size + 1;
-		for (int round = 0; round < 64; round++) {
+		for (int round = 0; round < 32; round++) {
 			int now = capacity(kind, call, size);
 			least = now < least ? now : least;
 		}
