@@ -22,7 +22,7 @@ done
 echo >/proc/sys/kernel/modprobe
 
 cd "$TREE" || exit
-export PORTSHIM_BUILD="$BUILD" PORTSHIM_PROTOCOLS=all
+export PORTSHIM_BUILD="$BUILD" PORTSHIM_PROTOCOLS=all PATIENCE=5
 status=0
 [ "$KIND" != early ] || "$BUILD/oldkernel/hide_range" /sys/fs/cgroup || status=1
 echo "== $KIND: $(uname -sr)"
