@@ -10,7 +10,7 @@ SANITIZED := $(BUILD)/sanitized
 RACED := $(BUILD)/raced
 RACED_SUITES := unit/test_facts unit/test_together unit/test_wait shim/test_crowd shim/test_threads
 # Criterion does not start under it (its memory lies where the runtime's does); what stands in for it with 32-bit programs does.
-RACED_BY := CPPFLAGS='-isystem tests/i386/stand-in' CRITERION_LIBS=$(RACED)/tests/i386/stand-in/main.o
+RACED_BY := CPPFLAGS='-isystem tests/stand-in' CRITERION_LIBS=$(RACED)/tests/stand-in/main.o
 comma := ,
 
 # $(call kept,FILE): the suites that FILE does not leave out.
@@ -31,7 +31,7 @@ sanitized: tests
 	$(call again,$(SANITIZED),-fsanitize=address$(comma)undefined -fno-sanitize-recover=all,$(call kept,tests/sanitized.txt)) again
 
 raced: tests
-	$(call again,$(RACED),-fsanitize=thread,$(RACED_SUITES)) $(RACED_BY) $(RACED)/tests/i386/stand-in/main.o again
+	$(call again,$(RACED),-fsanitize=thread,$(RACED_SUITES)) $(RACED_BY) $(RACED)/tests/stand-in/main.o again
 
 # What is found ends the program, and fails the test. (Leaks: tests/tools/test_valgrind.c.)
 ASAN := verify_asan_link_order=0:detect_leaks=0:handle_sigbus=0:strict_string_checks=1:detect_stack_use_after_return=1:check_initialization_order=1
