@@ -312,15 +312,15 @@ static void fifo(const char *path) { cr_assert_eq(mkfifo(path, 0600), 0); }
 static void folder(const char *path) { cr_assert_eq(mkdir(path, 0700), 0); }
 static void device(const char *path) { cr_assert_eq(mknod(path, S_IFCHR | 0600, makedev(1, 5)), 0); }
 
-static void with_size(const char *path, size_t size)
+static void with_size(const char *path, off_t size)
 {
 	make_valid();
-	cr_assert_eq(truncate(path, (off_t)size), 0);
+	cr_assert_eq(truncate(path, size), 0);
 }
 
 static void one_byte(const char *path) { with_size(path, 1); }
 static void a_byte_less(const char *path) { with_size(path, WHOLE - 1); }
-static void huge(const char *path) { with_size(path, (size_t)1 << 40); }
+static void huge(const char *path) { with_size(path, (off_t)1 << 40); }
 static void a_page_more(const char *path) { with_size(path, WHOLE + 4096); }
 
 static void with_word(const char *path, size_t offset)
