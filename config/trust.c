@@ -99,31 +99,33 @@ static bool is_private_group(const struct stat *about, const struct reader *read
 /* Whether it may be read. */
 static bool judge(const struct stat *about, void *context)
 {
-	const struct judging *judging = context;
+	const struct judging *given = context;
+	const struct reader owner = { .user = about->st_uid }, *reader = given->reader->owner ? &owner : given->reader;
+	const struct judging judging = { reader, given->listener, given->context };
 	char buffer[WORDS_SIZE];
 	struct text words = TEXT_OVER(buffer);
 	bool good = true;
 
-	if (is_anothers(about, judging->reader)) {
+	if (is_anothers(about, reader)) {
 		text_add(&words, "this file is the user ");
 		text_add_number(&words, about->st_uid);
 		text_add(&words, "'s");
-		tell(judging, about, &words, judging->reader->strict ? "chown root" : "copy it, or have it chowned to root");
+		tell(&judging, about, &words, reader->strict ? "chown root" : "copy it, or have it chowned to root");
 		good = false;
 	}
 	text_clear(&words);
 	if (about->st_mode & S_IWOTH) {
 		text_add(&words, "all users may write to this file");
-		tell(judging, about, &words, "chmod go-w");
+		tell(&judging, about, &words, "chmod go-w");
 		good = false;
-	} else if (about->st_mode & S_IWGRP && !is_private_group(about, judging->reader)) {
+	} else if (about->st_mode & S_IWGRP && !is_private_group(about, reader)) {
 		text_add(&words, "the group ");
 		text_add_number(&words, about->st_gid);
 		text_add(&words, " may write to this file");
-		tell(judging, about, &words, "chmod g-w");
+		tell(&judging, about, &words, "chmod g-w");
 		good = false;
 	}
-	return good || !judging->reader->strict || judging->reader->looks;
+	return good || !reader->strict || reader->looks;
 }
 
 char *trust_read(struct arena *arena, const char *path, size_t *length, int *error, const struct reader *reader,

@@ -24,6 +24,7 @@ struct reader {
 	uid_t user;
 	bool strict; /* root, or with privileges: what is a warning to others is an error to it */
 	bool looks;  /* but not where the policy is only looked at, for others maybe */
+	bool owner;  /* not `user`, but whoever has the file: it is shown, and nobody starts anything under it */
 };
 
 /* This process, as it is now. */

@@ -139,7 +139,8 @@ bool policy_file_hear(struct policy_file *loaded, const char *file, const char *
 
 bool policy_file_load(struct policy_file *loaded, const char *file, const char *ports, const struct reader *reader)
 {
-	return policy_file_hear(loaded, file, ports, reader, finding_print, loaded);
+	static const struct reader owner = { .owner = true };
+	return policy_file_hear(loaded, file, ports, reader || !file ? reader : &owner, finding_print, loaded);
 }
 
 bool policy_file_is_there(void)

@@ -25,10 +25,12 @@ struct policy_file {
  * would find. Findings go to standard error as "NAME:LINE: error: words" and "NAME:LINE: warning: words"
  * (NAME: ... where no line applies). True if there was no error; then policy_file_free() it. False: nothing
  * is kept but `name` (NULL where no policy was found, which is said) and the counts. `file` and `ports` must
- * outlive it. `reader`: who is to be under the policy (config/trust.h); NULL: this process, and a `file` is only looked at. */
+ * outlive it. `reader`: who is to be under the policy (config/trust.h); NULL: this process; or
+ * its owner, where a `file` is named, which is only shown then. */
 bool policy_file_load(struct policy_file *loaded, const char *file, const char *ports, const struct reader *reader);
 
-/* The same, but the findings go to a listener. That there is no policy is said on standard error all the same. */
+/* The same, but the findings go to a listener, and with no reader the `file` is looked at for this process. That there is no
+ * policy is said on standard error all the same. */
 bool policy_file_hear(struct policy_file *loaded, const char *file, const char *ports, const struct reader *reader,
                       policy_listener *listener, void *context);
 

@@ -282,15 +282,8 @@ static void symbolic_link(const char *path)
 	cr_assert_eq(symlink("/dev/shm/elsewhere", path), 0);
 }
 
-static void a_socket_file(const char *path)
-{
-	cr_assert_eq(mknod(path, S_IFSOCK | 0600, 0), 0);
-}
-
-static void dangling_link(const char *path)
-{
-	cr_assert_eq(symlink("/dev/shm/elsewhere", path), 0);
-}
+static void of_a_socket(const char *path) { cr_assert_eq(mknod(path, S_IFSOCK | 0600, 0), 0); }
+static void dangling_link(const char *path) { cr_assert_eq(symlink("/dev/shm/elsewhere", path), 0); }
 
 /* Of an empty file of the same user's that is elsewhere, and of a table. */
 static void second_name(const char *path)
@@ -366,7 +359,8 @@ static const struct {
 	{ "the group may write", group_writes },
 	{ "others may read", others_read }, { "others may write", others_write }, { "a link", symbolic_link },
 	{ "a link to nothing", dangling_link }, { "a second name", second_name },
-	{ "a second name of a table", second_name_of_a_table }, { "huge", huge }, { "a socket", a_socket_file }, { "a FIFO", fifo }, { "a folder", folder }, { "a device", device },
+	{ "a second name of a table", second_name_of_a_table }, { "huge", huge },
+	{ "a socket", of_a_socket }, { "a FIFO", fifo }, { "a folder", folder }, { "a device", device },
 	{ "one byte", one_byte }, { "a byte less", a_byte_less }, { "a page more", a_page_more },
 	{ "magic", other_magic },
 	{ "layout", other_layout }, { "another namespace's", other_namespace }, { "full", full },
