@@ -10,6 +10,7 @@
 
 #include "tests/lib/crowd.h"
 
+#define TRIES 100
 #define DAY "86400"
 #define AHEAD "/usr/bin/env", "-u", "LD_PRELOAD", "unshare", "--time", "--fork", "--kill-child", "--monotonic", DAY, "--boottime", DAY
 
@@ -96,7 +97,9 @@ static void beside(bool ahead)
 	run_go_on(&one);
 	run_end(&one);
 	cr_expect_str_eq(result_of(&one, "bind 1 0.0.0.0 0"), "0", "%s%s", one.out, one.err);
-	run_program(&other, argv);
+	/* A set that was used up is looked through again after four times as long as that took. */
+	for (int i = 0; i < TRIES && (i == 0 || strcmp(result_of(&other, "connect 3 127.0.0.1 5000"), "0") != 0); i++)
+		run_program(&other, argv);
 	cr_expect_str_eq(result_of(&other, "connect 3 127.0.0.1 5000"), "0", "%s", other.out);
 	cr_expect_str_eq(result_of(&other, "bind 8 0.0.0.0 0"), "0", "%s", other.out);
 }
