@@ -4,8 +4,8 @@
 
 #include <stddef.h>
 
-/* What *slot points to, mapped at the first call; `size` is at most a page. NULL where it cannot be had (before Linux 4.14, or
- * out of memory). Async-signal-safe; errno may change. */
+/* What *slot points to, mapped at the first call; `size` is at most a page. NULL where it cannot be had (before Linux 4.14, under an
+ * emulator, or out of memory). Async-signal-safe; errno may change. */
 void *own_page(void *_Atomic *slot, size_t size);
 
 #endif

@@ -84,9 +84,10 @@ struct checked {
 /* What the reader finds, in its own words. */
 static void policy_heard(void *context, enum severity severity, int line, const char *words)
 {
-	struct advices *found = context;
-	struct advice *advice = advice_add(found, severity == SEVERITY_ERROR ? ADVICE_ERROR : ADVICE_WARNING, line,
-	                                   line > 0 ? CHECK_POLICY : CHECK_POLICY_FILE, NULL);
+	struct checked *checked = context;
+	bool of_file = line == 0 && checked->loaded.from.found == FOUND_FILE;
+	struct advice *advice = advice_add(&checked->found, severity == SEVERITY_ERROR ? ADVICE_ERROR : ADVICE_WARNING, line,
+	                                   of_file ? CHECK_POLICY_FILE : CHECK_POLICY, NULL);
 	advice->words = memory_words("%s", words);
 }
 
@@ -292,7 +293,7 @@ int check_main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	struct checked *checked = memory_zeroed(1, sizeof(*checked));
-	checked->valid = policy_file_hear(&checked->loaded, options.file, NULL, NULL, policy_heard, &checked->found);
+	checked->valid = policy_file_hear(&checked->loaded, options.file, NULL, NULL, policy_heard, checked);
 	int code = checked->valid ? EXIT_SUCCESS : EXIT_USAGE;
 	if (checked->valid)
 		advise(checked);

@@ -106,16 +106,6 @@ static int play_bind_connect(void)
 
 /* --- what the world is like ------------------------------------------------------------------------------------------ */
 
-static void remove_table(void)
-{
-	glob_t found;
-
-	if (glob("/dev/shm/portshim-*", 0, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			unlink(found.gl_pathv[i]);
-	globfree(&found);
-}
-
 static struct table *map_table(void)
 {
 	glob_t found;

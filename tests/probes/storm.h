@@ -9,6 +9,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <glob.h>
 #include <link.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -68,6 +69,16 @@ static inline void storm_tell(void)
 	printf("calls %d\nwrong %d\n", storm->calls, storm->wrong);
 	if (storm->wrong)
 		printf("first: line %d, %s\n", storm->line, strerror(storm->error));
+}
+
+static inline void remove_table(void)
+{
+	glob_t found;
+
+	if (glob("/dev/shm/portshim-*", 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			unlink(found.gl_pathv[i]);
+	globfree(&found);
 }
 
 /* --- calls --- */

@@ -9,7 +9,6 @@
 #define _GNU_SOURCE
 #include "storm.h"
 
-#include <glob.h>
 #include <setjmp.h>
 
 enum act { TALK, NEST, FORK, SPLIT, JUMP, KILL, STOP, ORPHAN };
@@ -271,16 +270,6 @@ static void play_first(void)
 	RIGHT(result == 0 && errno == ERRNO_KEPT);
 	RIGHT(in_pool(fd));
 	leave(fd);
-}
-
-static void remove_table(void)
-{
-	glob_t found;
-
-	if (glob("/dev/shm/portshim-*", 0, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			unlink(found.gl_pathv[i]);
-	globfree(&found);
 }
 
 /* All ports are held in the table by connections whose end nobody saw: the connect finds none, and has to sweep. */
