@@ -3,6 +3,7 @@
 #include "sctp.h"
 
 #include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "assign.h"
@@ -67,12 +68,28 @@ static ssize_t finish_set(const struct act *act)
 	return real.setsockopt(act->fd, IPPROTO_SCTP, act->flags, act->data, (socklen_t)act->size);
 }
 
-/* The answer, an association's number, goes to where the question is. */
+/* The caller's own pointers: the answer, an association's number, goes to where the question is. */
+struct asking {
+	void *value;
+	socklen_t *len;
+};
+
 static ssize_t finish_get(const struct act *act)
 {
-	socklen_t len = (socklen_t)act->size;
+	const struct asking *asking = act->data;
 
-	return real.getsockopt(act->fd, IPPROTO_SCTP, act->flags, (void *)act->data, &len);
+	return real.getsockopt(act->fd, IPPROTO_SCTP, act->flags, asking->value, asking->len);
+}
+
+/* Unlike connect(), options are no cancellation points. */
+static int assign_option(const struct act *act)
+{
+	int before, result;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+	result = (int)assign(act);
+	pthread_setcancelstate(before, NULL);
+	return result;
 }
 
 /* The others get the port that the first was given. What has been bound stays so, should one of them fail. */
@@ -102,7 +119,7 @@ int sctp_set(int fd, int option, const void *value, socklen_t len)
 
 	if (!first || !gives_port(fd))
 		return (int)finish_set(&act);
-	result = (int)assign(&act);
+	result = assign_option(&act);
 	if (result == 0 && option == BINDX_ADD && port != 0)
 		result = bind_others(fd, (const char *)value + first, len - first, port);
 	return result;
@@ -111,15 +128,15 @@ int sctp_set(int fd, int option, const void *value, socklen_t len)
 static int connect_to_list(int fd, void *value, socklen_t *len)
 {
 	struct addresses list;
-	struct act act = { .fd = fd, .calls = CALL_CONNECT, .finish = finish_get, .data = value, .flags = CONNECTX3 };
+	const struct asking asking = { value, len };
+	struct act act = { .fd = fd, .calls = CALL_CONNECT, .finish = finish_get, .data = &asking, .flags = CONNECTX3 };
 
 	if (no_pointer(value) || no_pointer(len) || *len < sizeof(list))
 		return real.getsockopt(fd, IPPROTO_SCTP, CONNECTX3, value, len);
 	memcpy(&list, value, sizeof(list));
-	act.size = *len;
 	act.addr = list.first;
 	act.len = list.size > 0 ? length_of(list.first, (size_t)list.size) : 0;
-	return (int)(act.len && gives_port(fd) ? assign(&act) : finish_get(&act));
+	return act.len && gives_port(fd) ? assign_option(&act) : (int)finish_get(&act);
 }
 
 int sctp_get(int fd, int option, void *value, socklen_t *len)

@@ -5,6 +5,7 @@
 
 #include <linux/dccp.h>
 #include <netinet/sctp.h>
+#include <pthread.h>
 #include <stdbool.h>
 
 #define ADDRESSES 4
@@ -54,7 +55,28 @@ static int send_with_control(int fd, void *packed, int count)
 	return sctp_sendv(fd, &part, 1, packed, count, &info, sizeof(info), SCTP_SENDV_SNDINFO, 0);
 }
 
-/* "bindx SLOT LIST", "connectx SLOT LIST", "sctp_sendmsg SLOT LIST", "sendv SLOT LIST", "peeloff SLOT TO", "service SLOT N" */
+/* Options are no cancellation points: who has been cancelled comes back. */
+static int connect_cancelled(int fd, struct sockaddr *addresses, int count)
+{
+	int result;
+
+	pthread_cancel(pthread_self());
+	result = sctp_connectx(fd, addresses, count, NULL);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+	return result;
+}
+
+/* The option itself: how long the answer is said to be, where it was none of no length. */
+static int length_of_answer(int fd, struct sockaddr *addresses, int count)
+{
+	struct sctp_getaddrs_old { sctp_assoc_t id; int size; struct sockaddr *addresses; } list = { 0, 0, addresses };
+	socklen_t len = sizeof(list);
+
+	list.size = count * (int)sizeof(struct sockaddr_in);
+	return getsockopt(fd, IPPROTO_SCTP, SCTP_SOCKOPT_CONNECTX3, &list, &len) < 0 ? -1 : (int)len;
+}
+
+/* "bindx SLOT LIST", "connectx SLOT LIST", "cancelled SLOT LIST", "answer SLOT LIST", "sctp_sendmsg SLOT LIST", "sendv SLOT LIST", "peeloff SLOT TO", "service SLOT N" */
 static int step_further(const char *verb, int fd, long *result)
 {
 	unsigned char packed[ADDRESSES * sizeof(struct sockaddr_in6)] = { 0 };
@@ -66,6 +88,10 @@ static int step_further(const char *verb, int fd, long *result)
 		*result = sctp_bindx(fd, addresses, count, SCTP_BINDX_ADD_ADDR);
 	} else if (strcmp(verb, "connectx") == 0) {
 		*result = sctp_connectx(fd, addresses, count, NULL);
+	} else if (strcmp(verb, "cancelled") == 0) {
+		*result = connect_cancelled(fd, addresses, count);
+	} else if (strcmp(verb, "answer") == 0) {
+		*result = length_of_answer(fd, addresses, count);
 	} else if (strcmp(verb, "sctp_sendmsg") == 0) {
 		*result = sctp_sendmsg(fd, "x", 1, addresses,
 		                       addresses->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6), 0, 0, 0, 0, 0);

@@ -126,6 +126,22 @@ Test(sctp, peers_with_several_addresses)
 	end();
 }
 
+/* To the program it stays an option: no cancellation point, and the length of the answer is told, with a rule and without one. */
+Test(sctp, is_an_option_still)
+{
+	static const char *const policies[] = { POLICY, "[rule other]\nto = 127.0.0.9\nports = 30000\n" };
+
+	if (!begin(0))
+		return;
+	serve_ipv4(5000);
+	for (int i = 0; i < 2; i++) {
+		PLAY(policies[i], "socket 0 sctp4", "answer 0 127.0.0.1 5000", "socket 1 sctp4", "cancelled 1 127.0.0.1 5000", "name 1");
+		came_to("answer 0 127.0.0.1 5000", "4");
+		came_to("cancelled 1 127.0.0.1 5000", "0");
+		cr_expect_eq(is_ours(port_of(&run, "name 1")), i == 0, "%s", run.out);
+	}
+}
+
 /* Rules are asked about it as about a connect. */
 Test(sctp, rules_for_peers_with_several_addresses)
 {
