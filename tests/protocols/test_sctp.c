@@ -106,6 +106,15 @@ static int serve_ipv4(int port)
 	return fd;
 }
 
+static void come_from_ours(int server, int count)
+{
+	while (count-- > 0) {
+		int port = server_accept(server, NULL);
+
+		cr_expect(is_ours(port), "from %d\n%s", port, run.out);
+	}
+}
+
 /* sctp_connectx(): an option to the kernel, and a connect all the same. */
 Test(sctp, peers_with_several_addresses)
 {
@@ -118,11 +127,7 @@ Test(sctp, peers_with_several_addresses)
 	      "socket 2 sctpmany4", "sendv 2 127.0.0.1,127.0.0.2 5000", "pause");
 	came_to("connectx 0 127.0.0.1,127.0.0.2 5000", "0");
 	came_to("connectx 1 127.0.0.1 5000", "0");
-	for (int i = 0; i < 3; i++) {
-		int port = server_accept(server, NULL);
-
-		cr_expect(is_ours(port), "from %d\n%s", port, run.out);
-	}
+	come_from_ours(server, 3);
 	end();
 }
 
@@ -286,11 +291,7 @@ Test(sctp, bound_before)
 	      "socket 1 sctpmany4", "bind 1 127.0.0.2 0", "sendto 1 127.0.0.1 5000", "socket 2 sctp4", "set 2 noport 1", "bind 2 127.0.0.2 0",
 	      "connect 2 127.0.0.1 5000", "socket 3 sctp4", "bindx 3 127.0.0.2,127.0.0.3 0", "connect 3 127.0.0.1 5000", "pause");
 	cr_expect(is_ours(port_of(&run, "name 0")), "%s", run.out);
-	for (int i = 0; i < 4; i++) {
-		int port = server_accept(server, NULL);
-
-		cr_expect(is_ours(port), "from %d\n%s", port, run.out);
-	}
+	come_from_ours(server, 4);
 	end();
 }
 
