@@ -79,7 +79,7 @@ static void begin_steered(struct choice *choice)
 
 	choice->steered = true;
 	choice->left = 2 * rule->ports.count + 64;
-	choice->swept_before = atomic_load_explicit(&purpose->table->swept, memory_order_acquire);
+	choice->freed_before = atomic_load_explicit(&purpose->table->freed, memory_order_acquire);
 	choice->algorithm = (struct algorithm){
 		.choose = rule->choose, .entry = entry, .to = purpose->to, .program = purpose->program,
 	};
@@ -105,12 +105,12 @@ static bool rise(struct walk *walk)
 	return false;
 }
 
-/* Whether a sweep, by whomever, has ended since the walk began: what it freed may lie behind where the walk was. */
-static bool was_swept(struct choice *choice)
+/* Whether a sweep, by whomever, has freed a cell since the walk began: it may lie behind where the walk was. */
+static bool was_freed(struct choice *choice)
 {
-	uint64_t now = atomic_load_explicit(&choice->purpose.table->swept, memory_order_acquire), before = choice->swept_before;
+	uint64_t now = atomic_load_explicit(&choice->purpose.table->freed, memory_order_acquire), before = choice->freed_before;
 
-	choice->swept_before = now;
+	choice->freed_before = now;
 	return now != before;
 }
 
@@ -120,13 +120,16 @@ static bool look_again(struct choice *choice)
 	const struct port_set *set = &purpose->rule->ports;
 	struct port_range bounds = { set->interval[0].lo, set->interval[set->intervals - 1].hi };
 	enum swept swept;
+	bool freed;
 
 	if (choice->sweeps >= SWEEPS || choice->churns >= CHURNS)
 		return false;
 	swept = sweep_peer(purpose->table, purpose->peer, bounds, purpose->kernel, choice->walk.now,
 	                   purpose->sees_no_close && !purpose->comes_again);
-	/* Where no close() is seen a set that others use fills up again and again: there a sweep counts that finds it in use. */
-	if (purpose->sees_no_close && (swept == SWEPT_FREE || swept == SWEPT_CHURN))
+	freed = was_freed(choice);
+	/* Where no close() is seen a set that others use fills up again and again: there a sweep counts that finds it in use. (That
+	 * it has nothing to free is no sign of it, where another's was faster.) */
+	if (purpose->sees_no_close && (freed || swept == SWEPT_CHURN))
 		choice->churns++;
 	else
 		choice->sweeps++;
@@ -134,7 +137,7 @@ static bool look_again(struct choice *choice)
 		choice->swept_since = choice->walk.now;
 	choice->walk.level = LEVEL_WELCOME;
 	choice->walk.seen = 0;
-	return was_swept(choice) || swept == SWEPT_FREE;
+	return freed || swept != SWEPT_NOT;
 }
 
 static bool make_room(struct choice *choice)

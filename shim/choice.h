@@ -59,7 +59,7 @@ struct choice {
 	uint32_t forbidden;
 	uint32_t sweeps, churns, retries;
 	uint64_t swept_since;        /* when the first of them began */
-	uint64_t swept_before;       /* table->swept, when the set was looked through last */
+	uint64_t freed_before;       /* table->freed, when the set was looked through last */
 };
 
 void choice_begin(struct choice *choice, const struct purpose *purpose);

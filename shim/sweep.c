@@ -139,6 +139,13 @@ static bool is_over(struct sweep *sweep, uint64_t word, uint64_t changed)
 	return changed < sweep->started;
 }
 
+/* Whoever looked meanwhile looks again. */
+static void count_freed(struct sweep *sweep)
+{
+	sweep->freed++;
+	atomic_fetch_add_explicit(&sweep->table->freed, 1, memory_order_release);
+}
+
 static void judge(struct sweep *sweep, uint32_t block, uint32_t place)
 {
 	struct table_cell *cell = &table_cells(sweep->table, block)[place];
@@ -147,12 +154,13 @@ static void judge(struct sweep *sweep, uint32_t block, uint32_t place)
 	bool rests = sweep->resting[block] & bit && changed + REST > sweep->started;
 
 	sweep->young += cell_state(word) == CELL_HELD && changed >= sweep->started;
-	if (word && !(sweep->used[block] & bit) && !rests && is_over(sweep, word, changed))
-		sweep->freed += cell_free(sweep->table, block, place, word);
+	if (word && !(sweep->used[block] & bit) && !rests && is_over(sweep, word, changed) &&
+	    cell_free(sweep->table, block, place, word))
+		count_freed(sweep);
 	/* A hint that outlived its cell hides the port. */
 	if (atomic_load(&cell->word) == 0 &&
 	    atomic_fetch_and_explicit(&sweep->table->busy[block], ~bit, memory_order_relaxed) & bit)
-		sweep->freed++;
+		count_freed(sweep);
 }
 
 /* Of a block whose peer is not known, no socket can be known either: only claims are judged. */
@@ -223,7 +231,7 @@ static enum swept run(struct sweep *sweep, uint64_t id)
 		judge_peer(sweep);
 	else
 		judge_protocol(sweep);
-	atomic_fetch_add_explicit(&sweep->table->swept, 1, memory_order_release); /* whoever looked meanwhile looks again */
+	atomic_fetch_add_explicit(&sweep->table->swept, 1, memory_order_relaxed);
 	now = clock_now();
 	put_off(sweep->table, id, sweep->blind ? now + SECOND : now + PATIENCE * (now - sweep->started));
 	return sweep->freed ? SWEPT_FREE : sweep->young ? SWEPT_CHURN : SWEPT_IN_VAIN;

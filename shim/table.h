@@ -127,6 +127,7 @@ struct table {
 	word64 generation;   /* of the policy: who finds another than at its reading reads it again */
 	word64 audit_lost;   /* lines for `audit` that could not be written */
 	word64 audit_torn;   /* one of them came to a part of a line: the next begins on a line of its own */
+	word64 freed;        /* cells, by sweeps */
 	alignas(64) word32 namespaces[TABLE_NAMESPACES]; /* inodes of pid namespaces; [0] is none */
 	alignas(64) struct table_sweep sweep[TABLE_SWEEPS];
 	struct table_sweep strict[TABLE_SWEEPS]; /* peers that no connection in TIME_WAIT can be taken over from, until then */
@@ -153,6 +154,7 @@ _Static_assert(sizeof(struct table_rule) == 320 && offsetof(struct table_rule, g
                "the layout is the same everywhere");
 _Static_assert(offsetof(struct table, ready) == 56 && offsetof(struct table, generation) == 80 &&
                offsetof(struct table, audit_lost) == 88 && offsetof(struct table, audit_torn) == 96 &&
+               offsetof(struct table, freed) == 104 &&
                offsetof(struct table, namespaces) == 128 &&
                offsetof(struct table, sweep) == 1152 && offsetof(struct table, strict) == 5248 &&
                offsetof(struct table, tag) == 9344 && offsetof(struct table, busy) == 42112 &&

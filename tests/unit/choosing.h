@@ -30,6 +30,7 @@ struct chooser {
 	uint32_t number;
 	uint64_t program;
 	bool lets_kernel_pick;
+	bool sees_no_close;
 };
 
 /* What it was given; port 0: nothing. */
@@ -111,6 +112,7 @@ static inline void begin(struct chooser *c, struct choice *choice)
 	const struct purpose purpose = {
 		.rule = &c->rule, .kernel = &c->kernel, .to = c->to.addr.family ? &c->to : NULL, .program = c->program,
 		.lets_kernel_pick = c->lets_kernel_pick, .table = c->table, .peer = &c->peer, .number = c->number,
+		.sees_no_close = c->sees_no_close,
 	};
 
 	choice_begin(choice, &purpose);

@@ -451,6 +451,27 @@ Test(choice, a_port_that_does_not_fit_comes_once)
 	}
 }
 
+/* Two sweeps that bring nothing say that all are in use; but not those that had nothing left to free because another was faster,
+ * whose ports others may have taken by now. */
+Test(choice, what_another_sweep_freed_is_no_sign_of_a_full_set)
+{
+	struct choice choice;
+	struct candidate candidate;
+
+	net_own();
+	for (uint64_t others = 0; others < 2; others++) {
+		chooser_make(&c, table_in_memory(), CHOOSE_RANDOM, "20000-20009");
+		c.sees_no_close = true;
+		for (uint32_t i = 0; i < count_of(&c); i++)
+			occupy(&c, port_at(&c, i));
+		begin(&c, &choice);
+		atomic_fetch_add(&c.table->freed, others);
+		cr_expect_not(choice_next(&choice, &candidate));
+		cr_expect_eq(c.table->swept, 2 + others);
+		table_gone(c.table);
+	}
+}
+
 /* A bit of `busy` that outlived its cell (its owner was killed between the two, or another set it late) hides a port;
  * the look at the kernel before the call fails brings it back. */
 Test(choice, a_hint_that_outlived_its_cell_hides_no_port)

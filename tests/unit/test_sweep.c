@@ -100,6 +100,7 @@ Test(sweep, held_is_freed_unless_there_is_a_socket)
 	cr_expect_eq(cell_of(table, &kept)->word, kept.word);
 	cr_expect_eq(cell_of(table, &other)->word, other.word);
 	cr_expect_eq(cell_of(table, &freed)->word, 0);
+	cr_expect_eq(table->freed, 1);
 	cr_expect_eq(lease_busy(table, &shared, 19968), UINT64_C(1) << 32);
 	expect_claim(table, &shared, 20001, CLAIM_MADE);
 	cr_expect(!swept(&shared));
