@@ -35,6 +35,11 @@ int socket_port(int fd);
 
 /* Takes the next connection within the deadline. The port that it came from; the connection in *fd, or closed. */
 int server_accept(int listener, int *fd);
+/* The port of a TCP socket of IPv4 that has it, a peer at that port and that state (of the kernel's states); 0: there is none.
+ * Whatever is given as 0 may be any. */
+int socket_seen(int local, int remote, int state);
+/* Waits until no such socket has the local port: a close() is through when both ends have heard of it. */
+void socket_wait_gone(int local);
 /* Takes the next datagram within the deadline. The port that it came from. */
 int server_receive(int fd);
 

@@ -9,12 +9,14 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "harness.h"
@@ -189,6 +191,33 @@ int server_accept(int listener, int *fd)
 	else
 		close(accepted);
 	return port_in(&name);
+}
+
+int socket_seen(int local, int remote, int state)
+{
+	FILE *table = fopen("/proc/self/net/tcp", "re");
+	char line[512];
+	int seen = 0;
+
+	while (table && !seen && fgets(line, sizeof(line), table)) {
+		unsigned int from, to, is;
+
+		if (sscanf(line, " %*[^:]: %*[^:]:%x %*[^:]:%x %x", &from, &to, &is) == 3 && (!local || (int)from == local) &&
+		    (!remote || (int)to == remote) && (!state || (int)is == state))
+			seen = (int)from;
+	}
+	if (table)
+		fclose(table);
+	return seen;
+}
+
+void socket_wait_gone(int local)
+{
+	const struct timespec moment = { 0, 2 * 1000 * 1000 };
+
+	for (int left = DEADLINE_MS / 2; left > 0 && socket_seen(local, 0, 0); left--)
+		nanosleep(&moment, NULL);
+	cr_assert(!socket_seen(local, 0, 0), "port %d is still in use", local);
 }
 
 int server_receive(int fd)

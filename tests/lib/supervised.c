@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -205,30 +206,12 @@ void queue_fill(int listener)
 	close(client);
 }
 
-/* 02 is SYN_SENT. */
-static int attempt(int port)
-{
-	FILE *table = fopen("/proc/self/net/tcp", "re");
-	char line[512];
-	int from = 0;
-
-	while (table && !from && fgets(line, sizeof(line), table)) {
-		unsigned int local, remote, state;
-
-		if (sscanf(line, " %*[^:]: %*[^:]:%x %*[^:]:%x %x", &local, &remote, &state) == 3 && (int)remote == port && state == 2)
-			from = (int)local;
-	}
-	if (table)
-		fclose(table);
-	return from;
-}
-
 int queue_wait_for_attempt(int port)
 {
 	const struct timespec moment = { 0, 2 * 1000 * 1000 };
 	int from = 0;
 
-	for (int left = DEADLINE_MS / 2; left > 0 && (from = attempt(port)) == 0; left--)
+	for (int left = DEADLINE_MS / 2; left > 0 && (from = socket_seen(0, port, TCP_SYN_SENT)) == 0; left--)
 		nanosleep(&moment, NULL);
 	cr_assert(from > 0, "nobody tries to connect to port %d", port);
 	return from;

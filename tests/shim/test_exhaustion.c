@@ -88,18 +88,24 @@ Test(exhaustion, every_port_is_had)
 }
 
 /* A port that is free again is had again. The server closes first, so that it keeps the TIME_WAIT. */
-static void free_again_with(const char *policy)
+static void free_again_with(int port)
 {
+	char policy[64];
 	struct run run = { .policy = policy };
 	int listener = own_server(), fd;
 
+	snprintf(policy, sizeof(policy), "[rule r]\nports = %d\n", port);
+
 	run_start_steps(&run, "socket 0 tcp4", connect_step[0], "socket 1 tcp4", connect_step[1], "pause", "close 0",
-	                "socket 2 tcp4", connect_step[2], NULL);
+	                "pause", "socket 2 tcp4", connect_step[2], NULL);
 	run_until_paused(&run);
 	cr_assert_str_eq(result_of(&run, connect_step[0]), "0");
 	cr_assert_str_eq(result_of(&run, connect_step[1]), "-1 EADDRNOTAVAIL");
 	server_accept(listener, &fd);
 	cr_assert(close(fd) == 0);
+	run_go_on(&run);
+	run_until_paused(&run);
+	socket_wait_gone(port);
 	run_go_on(&run);
 	run_end(&run);
 	cr_assert_str_eq(result_of(&run, connect_step[2]), "0", "%s%s", run.out, run.err);
@@ -107,12 +113,12 @@ static void free_again_with(const char *policy)
 
 Test(exhaustion, early_port_is_had_again)
 {
-	free_again_with("[rule r]\nports = 20000\n");
+	free_again_with(20000);
 }
 
 Test(exhaustion, late_port_is_had_again)
 {
-	free_again_with("[rule r]\nports = 40500\n");
+	free_again_with(40500);
 }
 
 Test(exhaustion, pass_lets_the_kernel_choose)
