@@ -1,5 +1,5 @@
 /* test_tree.c - many processes under one supervisor: trees, crowds, all ports of a set in use; and what comes of it when the
- * supervisor or a client is killed in the middle of a call. */
+ * supervisor or a client is killed in the middle of a call, or the supervisor stopped. */
 #define _GNU_SOURCE
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/lib/crowd.h"
@@ -353,6 +355,68 @@ ParameterizedTest(int *set, tree, child_killed_in_a_call)
 	cr_expect(supervised_is_ours(*set, port), "from port %d", port);
 	run_end(&run);
 	cr_expect(exited(&run, 0) && printed(&run, "137") && printed(&run, "connect 0 127.0.0.1 5001 = 0"), "%s%s", run.out, run.err);
+}
+
+/* Whether the first line of a file of the process's in /proc comes to have these words. */
+static bool comes_to_say(pid_t pid, const char *name, const char *words)
+{
+	const struct timespec moment = { 0, 2 * 1000 * 1000 };
+	char path[64], line[512] = " ";
+	bool says = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	for (int left = DEADLINE_MS / 2; left > 0 && !says; left--) {
+		FILE *file = fopen(path, "re");
+
+		says = file && fgets(line + 1, sizeof(line) - 1, file) && strstr(line, words);
+		if (file)
+			fclose(file);
+		if (!says)
+			nanosleep(&moment, NULL);
+	}
+	return says;
+}
+
+static bool comes_to_call(pid_t pid, int number)
+{
+	char words[16];
+
+	snprintf(words, sizeof(words), " %d 0x", number);
+	return comes_to_say(pid, "syscall", words);
+}
+
+ParameterizedTestParameters(tree, supervisor_stopped)
+{
+	return sets();
+}
+
+/* As long as the supervisor does, its programs wait in their calls. One may be killed there; the others go on with it. */
+ParameterizedTest(int *set, tree, supervisor_stopped)
+{
+	const char *argv[] = { "sh", "-c", "exec 3<&0; \"$1\" pause 'socket 0 tcp4' '" CONNECT "' <&3 & wait $!; echo $?; "
+		               "exec \"$1\" 'socket 0 tcp4' '" CONNECT "'", "sh", built("kinds/static"), NULL };
+	int server = server_tcp("127.0.0.1", 5000), port;
+	static struct run run;
+	pid_t supervisor, child;
+
+	run = (struct run){ .policy = supervised_rule(*set, "") };
+	story_start(&run, argv);
+	run_until_paused(&run);
+	supervisor = supervisor_of(&run);
+	child = only_child_of(program_of(&run));
+	cr_assert(kill(supervisor, SIGSTOP) == 0);
+	cr_assert(comes_to_say(supervisor, "stat", " T "));
+	run_go_on(&run);
+	cr_assert(comes_to_call(child, SYS_connect));
+	kill_now(child);
+	cr_assert(comes_to_call(program_of(&run), SYS_connect));
+	cr_expect(nobody_came(server));
+	cr_assert(kill(supervisor, SIGCONT) == 0);
+	port = server_accept(server, NULL);
+	cr_expect(supervised_is_ours(*set, port), "from port %d", port);
+	run_end(&run);
+	cr_expect(exited(&run, 0) && printed(&run, "137") && printed(&run, CONNECT " = 0"), "%s%s", run.out, run.err);
+	cr_expect(nobody_came(server));
 }
 
 ParameterizedTestParameters(tree, front_killed)
