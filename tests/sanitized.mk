@@ -18,9 +18,10 @@ left_out = $(shell awk '!/^\#/ && $$2 !~ /\// { print $$1 }' $(1))
 kept = $(filter-out $(foreach left,$(call left_out,$(1)),$(left) $(left)%),$(SUITES:$(BUILD)/tests/%=%))
 
 # $(call again,FOLDER,FLAGS,SUITES): there, by gcc, with all that a suite may run; what is linked statically, and of other kinds, is
-# the ordinary build's. So are warnings: here the compiler sees through less, and has some that mislead.
+# the ordinary build's. So are warnings: here the compiler sees through less, and has some that mislead. What is of the tests alone is
+# to be compiled soon, not to run fast.
 again = +@$(MAKE) --no-print-directory $(if $(Q),-s) BUILD=$(1) SUITES='$(3:%=$(1)/tests/%)' LIBRARY_CFLAGS= HARDENING= WERROR=-w CC=gcc \
-	CFLAGS='-O1 -g -fno-omit-frame-pointer $(2)'
+	CFLAGS='-O1 -g -fno-omit-frame-pointer $(2)' TEST_CFLAGS='$(TEST_CFLAGS) -O0'
 
 again: all $(SUITES) $(filter-out %/static_hello %/static_connect,$(PROBES))
 	@ln -sfn ../kinds $(BUILD)/kinds

@@ -39,7 +39,7 @@ UNITS(ports)
 UNITS(read)
 UNITS(rules)
 UNITS(scale)
-UNITS(snapshot)
+UNITS(snapshot, "random_bytes_give_figures_that_can_be") /* some minutes */
 UNITS(table, "is_of_one_network_namespace")
 UNITS(text)
 UNITS(usage)
