@@ -431,6 +431,30 @@ static void others_meanwhile(void)
 	others_fill(1);
 }
 
+/* Whether a TCP socket has a port of the pool, not counting TIME_WAIT (06). */
+static bool is_in_use(const char *path)
+{
+	FILE *table = fopen(path, "re");
+	char line[512];
+	bool is = false;
+
+	while (table && !is && fgets(line, sizeof(line), table)) {
+		unsigned int port, state;
+
+		is = sscanf(line, " %*[^:]: %*[^:]:%x %*s %x", &port, &state) == 2 && state != 6 && is_in_pool((int)port);
+	}
+	if (table)
+		fclose(table);
+	return is;
+}
+
+/* The connection of who was killed is the kernel's until its server has heard of that. */
+static void await_close(void)
+{
+	for (int left = 5000; left > 0 && (is_in_use("/proc/self/net/tcp") || is_in_use("/proc/self/net/tcp6")); left--)
+		usleep(1000);
+}
+
 static void play_killed(int calls)
 {
 	for (int i = 0; i < calls; i++)
@@ -453,6 +477,7 @@ static void play_killed(int calls)
 				wrong++;
 				tell("wrong", " NOT KILLED", status);
 			}
+			await_close();
 			others_fill(0);
 		}
 }

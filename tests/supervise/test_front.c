@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 
-TestSuite(front, .fini = nobody_left, .timeout = 60);
+TestSuite(front, .fini = nobody_left, .timeout = 120);
 
 static const char *text(int number)
 {
