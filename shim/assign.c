@@ -91,11 +91,17 @@ static int take_back(struct attempt *a)
 	return error;
 }
 
-/* A refusal is a result like another; connect and send are cancellation points. */
+/* connect and send are cancellation points. */
+static void end_if_cancelled(const struct act *act)
+{
+	if (act->calls & (CALL_CONNECT | CALL_SEND) && !act->is_option)
+		pthread_testcancel();
+}
+
+/* A refusal is a result like another. */
 static ssize_t refuse(const struct act *act, int error)
 {
-	if (act->calls & (CALL_CONNECT | CALL_SEND))
-		pthread_testcancel();
+	end_if_cancelled(act);
 	errno = error;
 	return -1;
 }
@@ -218,8 +224,7 @@ static __attribute__((noinline)) ssize_t consider(const struct act *act, int sav
 	struct attempt attempt = { .act = act, .saved_errno = saved_errno };
 
 	/* Who was cancelled before the call ends before the socket is touched, as in libc's own. */
-	if (act->calls & (CALL_CONNECT | CALL_SEND))
-		pthread_testcancel();
+	end_if_cancelled(act);
 	switch (decide(&attempt)) {
 	case COURSE_DENY:
 		return deny(&attempt);

@@ -23,6 +23,7 @@ struct act {
 	bool may_defer;               /* CALL_BIND: the port may be given later, by a call with a destination */
 	bool reserved;                /* CALL_BIND: a reserved port, where no rule decides */
 	uint16_t *given;              /* CALL_BIND: where to leave the port that the policy gave; may be NULL */
+	bool is_option;               /* CALL_CONNECT: setsockopt or getsockopt to the program, and so no cancellation point */
 	bool unseen;                  /* nobody sees what `finish` comes to: the port must be sure before */
 	ssize_t (*finish)(const struct act *act); /* the program's call, through to libc; NULL: nothing is left to do */
 	/* what `finish` needs besides */

@@ -3,7 +3,6 @@
 #include "sctp.h"
 
 #include <netinet/in.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "assign.h"
@@ -81,17 +80,6 @@ static ssize_t finish_get(const struct act *act)
 	return real.getsockopt(act->fd, IPPROTO_SCTP, act->flags, asking->value, asking->len);
 }
 
-/* Unlike connect(), options are no cancellation points. */
-static int assign_option(const struct act *act)
-{
-	int before, result;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-	result = (int)assign(act);
-	pthread_setcancelstate(before, NULL);
-	return result;
-}
-
 /* The others get the port that the first was given. What has been bound stays so, should one of them fail. */
 static int bind_others(int fd, const char *at, size_t size, uint16_t port)
 {
@@ -114,12 +102,13 @@ int sctp_set(int fd, int option, const void *value, socklen_t len)
 	struct act act = {
 		.fd = fd, .calls = option == BINDX_ADD ? CALL_BIND : CALL_CONNECT, .addr = value, .len = first,
 		.may_defer = option == BINDX_ADD, .given = &port, .finish = finish_set, .data = value, .size = len, .flags = option,
+		.is_option = true,
 	};
 	int result;
 
 	if (!first || !gives_port(fd))
 		return (int)finish_set(&act);
-	result = assign_option(&act);
+	result = (int)assign(&act);
 	if (result == 0 && option == BINDX_ADD && port != 0)
 		result = bind_others(fd, (const char *)value + first, len - first, port);
 	return result;
@@ -129,14 +118,15 @@ static int connect_to_list(int fd, void *value, socklen_t *len)
 {
 	struct addresses list;
 	const struct asking asking = { value, len };
-	struct act act = { .fd = fd, .calls = CALL_CONNECT, .finish = finish_get, .data = &asking, .flags = CONNECTX3 };
+	struct act act = { .fd = fd, .calls = CALL_CONNECT, .finish = finish_get, .data = &asking, .flags = CONNECTX3,
+	                   .is_option = true };
 
 	if (no_pointer(value) || no_pointer(len) || *len < sizeof(list))
 		return real.getsockopt(fd, IPPROTO_SCTP, CONNECTX3, value, len);
 	memcpy(&list, value, sizeof(list));
 	act.addr = list.first;
 	act.len = list.size > 0 ? length_of(list.first, (size_t)list.size) : 0;
-	return act.len && gives_port(fd) ? assign_option(&act) : (int)finish_get(&act);
+	return (int)(act.len && gives_port(fd) ? assign(&act) : finish_get(&act));
 }
 
 int sctp_get(int fd, int option, void *value, socklen_t *len)
