@@ -127,8 +127,8 @@ static bool look_again(struct choice *choice)
 	swept = sweep_peer(purpose->table, purpose->peer, bounds, purpose->kernel, choice->walk.now,
 	                   purpose->sees_no_close && !purpose->comes_again);
 	freed = was_freed(choice);
-	/* Where no close() is seen a set that others use fills up again and again: there a sweep counts that finds it in use. (That
-	 * it has nothing to free is no sign of it, where another's was faster.) */
+	/* Where no close() is seen a set that others use fills up again and again: that is not the same as in use for long. (A sweep
+	 * finds nothing to free where another's was faster, and before this call looks others may have taken it.) */
 	if (purpose->sees_no_close && (freed || swept == SWEPT_CHURN))
 		choice->churns++;
 	else

@@ -127,7 +127,7 @@ struct table {
 	word64 generation;   /* of the policy: who finds another than at its reading reads it again */
 	word64 audit_lost;   /* lines for `audit` that could not be written */
 	word64 audit_torn;   /* one of them came to a part of a line: the next begins on a line of its own */
-	word64 freed;        /* cells, by sweeps */
+	word64 freed;        /* cells that were freed by sweeps, and hints: who finds it grown looks again */
 	alignas(64) word32 namespaces[TABLE_NAMESPACES]; /* inodes of pid namespaces; [0] is none */
 	alignas(64) struct table_sweep sweep[TABLE_SWEEPS];
 	struct table_sweep strict[TABLE_SWEEPS]; /* peers that no connection in TIME_WAIT can be taken over from, until then */
