@@ -12,7 +12,7 @@
 #   faults/    a system call of ours fails, a process is killed or stopped at it, the table is where it should not be, a clock jumps (Criterion)
 #   i386/      32-bit programs beside 64-bit ones               (Criterion)
 #   arm64/     programs of a 64-bit ARM, run by qemu-user           (Criterion)
-#   oldkernel/ the same in another kernel, Linux 6.1: `make test-oldkernel`
+#   oldkernel/ the same in another kernel, Linux 6.1: `make test-oldkernel`; or with late ports hidden: `make test-early`
 #   protocols/ SCTP, DCCP and UDP-Lite, where the kernel has them  (Criterion)
 #   stand-in/  for Criterion, where that does not run
 #   supervise/ programs that no preloaded library reaches, under the supervisor    (Criterion)
