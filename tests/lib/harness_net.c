@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "harness.h"
+#include "tcp_list.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -196,16 +197,13 @@ int server_accept(int listener, int *fd)
 int socket_seen(int local, int remote, int state)
 {
 	FILE *table = fopen("/proc/self/net/tcp", "re");
-	char line[512];
+	struct tcp_entry entry;
 	int seen = 0;
 
-	while (table && !seen && fgets(line, sizeof(line), table)) {
-		unsigned int from, to, is;
-
-		if (sscanf(line, " %*[^:]: %*[^:]:%x %*[^:]:%x %x", &from, &to, &is) == 3 && (!local || (int)from == local) &&
-		    (!remote || (int)to == remote) && (!state || (int)is == state))
-			seen = (int)from;
-	}
+	while (table && !seen && tcp_next(table, &entry))
+		if ((!local || (int)entry.local == local) && (!remote || (int)entry.remote == remote) &&
+		    (!state || (int)entry.state == state))
+			seen = (int)entry.local;
 	if (table)
 		fclose(table);
 	return seen;

@@ -8,8 +8,11 @@
 #define _GNU_SOURCE
 #include "storm.h"
 
+#include <netinet/tcp.h>
+
 #include "fault_scenes.h"
 #include "fault_trace.h"
+#include "tests/lib/tcp_list.h"
 
 #define CALLS_MOST 4096
 #define TOLD_MOST 60
@@ -431,18 +434,15 @@ static void others_meanwhile(void)
 	others_fill(1);
 }
 
-/* Whether a TCP socket has a port of the pool, not counting TIME_WAIT (06). */
+/* Whether a TCP socket has a port of the pool, not counting TIME_WAIT. */
 static bool is_in_use(const char *path)
 {
 	FILE *table = fopen(path, "re");
-	char line[512];
+	struct tcp_entry entry;
 	bool is = false;
 
-	while (table && !is && fgets(line, sizeof(line), table)) {
-		unsigned int port, state;
-
-		is = sscanf(line, " %*[^:]: %*[^:]:%x %*s %x", &port, &state) == 2 && state != 6 && is_in_pool((int)port);
-	}
+	while (table && !is && tcp_next(table, &entry))
+		is = entry.state != TCP_TIME_WAIT && is_in_pool((int)entry.local);
 	if (table)
 		fclose(table);
 	return is;

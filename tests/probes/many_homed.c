@@ -76,7 +76,8 @@ static int length_of_answer(int fd, struct sockaddr *addresses, int count)
 	return getsockopt(fd, IPPROTO_SCTP, SCTP_SOCKOPT_CONNECTX3, &list, &len) < 0 ? -1 : (int)len;
 }
 
-/* "bindx SLOT LIST", "connectx SLOT LIST", "cancelled SLOT LIST", "answer SLOT LIST", "sctp_sendmsg SLOT LIST", "sendv SLOT LIST", "peeloff SLOT TO", "service SLOT N" */
+/* "bindx SLOT LIST", "connectx SLOT LIST", "cancelled SLOT LIST", "answer SLOT LIST", "sctp_sendmsg SLOT LIST", "sendv SLOT LIST",
+ * "peeloff SLOT TO", "service SLOT N" */
 static int step_further(const char *verb, int fd, long *result)
 {
 	unsigned char packed[ADDRESSES * sizeof(struct sockaddr_in6)] = { 0 };

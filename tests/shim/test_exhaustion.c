@@ -95,7 +95,6 @@ static void free_again_with(int port)
 	int listener = own_server(), fd;
 
 	snprintf(policy, sizeof(policy), "[rule r]\nports = %d\n", port);
-
 	run_start_steps(&run, "socket 0 tcp4", connect_step[0], "socket 1 tcp4", connect_step[1], "pause", "close 0",
 	                "pause", "socket 2 tcp4", connect_step[2], NULL);
 	run_until_paused(&run);

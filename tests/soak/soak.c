@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,6 +24,7 @@
 #include <unistd.h>
 
 #include "tests/bench/bench.h"
+#include "tests/lib/tcp_list.h"
 
 #define WARM_SECONDS 10
 #define END_SECONDS 60     /* for a crowd to end once it is told to */
@@ -330,13 +332,12 @@ static void end_crowd(void)
 
 static bool has_time_wait(const char *path)
 {
-	char line[512];
-	unsigned int state = 0;
+	struct tcp_entry entry;
 	bool found = false;
 	FILE *file = fopen(path, "re");
 
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = sscanf(line, " %*d: %*s %*s %x", &state) == 1 && state == 6;
+	while (file && !found && tcp_next(file, &entry))
+		found = entry.state == TCP_TIME_WAIT;
 	if (file)
 		fclose(file);
 	return found;
