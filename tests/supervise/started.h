@@ -185,21 +185,37 @@ static inline int all_ended(void)
 	return n;
 }
 
-/* A field of /proc/PID/stat, which are numbered from 1, of those behind the name; -1 without the process. */
-static inline long stat_of(pid_t pid, int field)
+/* The text of /proc/PID/stat from a field on; they are numbered from 1, and it is of those behind the name. NULL without the process. */
+static inline const char *stat_from(pid_t pid, int field)
 {
-	char path[64], text[1024] = "", *at;
+	static char text[1024];
+	char path[64], *at;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
 	file = fopen(path, "re");
 	if (!file)
-		return -1;
+		return NULL;
 	at = fgets(text, sizeof(text), file) ? strrchr(text, ')') : NULL;
 	fclose(file);
 	for (int i = 2; at && i < field; i++)
 		at = strchr(at + 1, ' ');
-	return at ? atol(at + 1) : -1;
+	return at ? at + 1 : NULL;
+}
+
+/* A field that is a number; -1 without the process. */
+static inline long stat_of(pid_t pid, int field)
+{
+	const char *text = stat_from(pid, field);
+
+	return text ? atol(text) : -1;
+}
+
+static inline bool is_stopped(pid_t pid)
+{
+	const char *state = stat_from(pid, 3);
+
+	return state && *state == 'T';
 }
 
 /* Never a number by which kill(2) would mean several. */

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <termios.h>
 
-TestSuite(terminal, .fini = nobody_left, .timeout = 60);
+TestSuite(terminal, .fini = nobody_left, .timeout = 180);
 
 #define CTRL_C "\003"
 #define CTRL_D "\004"

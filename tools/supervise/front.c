@@ -92,6 +92,31 @@ static void pass(const struct watch *watch, const struct signalfd_siginfo *signa
 		process_signal(watch->process, info.si_signo, queued ? &info : NULL);
 }
 
+/* A stop that was sent to us, or to our group: 0 where there is none that we have not read. */
+static int stop_pending(void)
+{
+	static const int stops[] = { SIGTSTP, SIGTTIN, SIGTTOU };
+	sigset_t pending;
+	sigpending(&pending);
+	for (int i = 0; i < 3; i++)
+		if (sigismember(&pending, stops[i]) == 1)
+			return stops[i];
+	return 0;
+}
+
+/* It may have been for the group: then the program has had it, and what comes behind it as well. A stop that is pending
+ * here did come behind it, since each takes the other away (POSIX, signal generation); one that comes meanwhile we have undone. */
+static void pass_continuation(const struct watch *watch, const struct signalfd_siginfo *signal)
+{
+	terminal_hand_on(watch);
+	if (stop_pending())
+		return;
+	pass(watch, signal);
+	int stop = stop_pending();
+	if (stop)
+		process_signal(watch->process, stop, NULL);
+}
+
 /* --- changes of the program ------------------------------------------------------------------------------------ */
 
 /* Not so at the pipe's end. */
@@ -193,8 +218,9 @@ static void signal_take(struct watch *watch)
 	if (!is_for_program(watch, &signal))
 		return;
 	if (signal.ssi_signo == SIGCONT)
-		terminal_hand_on(watch);
-	pass(watch, &signal);
+		pass_continuation(watch, &signal);
+	else
+		pass(watch, &signal);
 }
 
 /* --- the start and the end ------------------------------------------------------------------------------------- */
