@@ -151,7 +151,7 @@ $(SUITES): $(BUILD)/%: $(BUILD)/%.o $(BUILD)/testable.a
 	$(call say,TEST,$@)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/testable.a $(PKG_LIBS) $(CRITERION_LIBS) -ldl -pthread
 
 # They believe what these print of themselves, and send signals accordingly.
-$(BUILD)/tests/supervise/test_front $(BUILD)/tests/supervise/test_terminal: | $(BUILD)/tests/probes/supervised $(BUILD)/tests/probes/stand
+$(patsubst %,$(BUILD)/tests/supervise/test_%,front stops terminal): | $(BUILD)/tests/probes/supervised $(BUILD)/tests/probes/stand
 
 # Probes once more as 32-bit programs, with 32 bits for time as is usual there and with 64; suites of i386/ run them.
 PROGRAMS32 := $(addprefix tests/probes/,act fan run_show same static_hello swarm threads)

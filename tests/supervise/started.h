@@ -22,6 +22,8 @@
 
 #include "tests/lib/harness.h"
 
+static const int stops[] = { SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU };
+
 struct started {
 	pid_t pid;
 	int in, out; /* its standard input; its standard output and error */
@@ -84,6 +86,18 @@ static inline struct started start_as(bool supervised, void (*before)(void), con
 	it.out = out[0];
 	return it;
 }
+
+static inline const char *text(int number)
+{
+	static char texts[4][16];
+	static int next;
+	char *to = texts[next++ % 4];
+
+	snprintf(to, sizeof(texts[0]), "%d", number);
+	return to;
+}
+
+/* --- how it ends --------------------------------------------------------------------------------------------- */
 
 #define START(...) start_as(true, own_group, (const char *const[]){ __VA_ARGS__, NULL })
 #define STAND(...) START(probe("stand"), __VA_ARGS__)
@@ -211,11 +225,17 @@ static inline long stat_of(pid_t pid, int field)
 	return text ? atol(text) : -1;
 }
 
+/* The letter of its state; 0 without the process. */
+static inline char state_of(pid_t pid)
+{
+	const char *text = stat_from(pid, 3);
+
+	return text ? *text : '\0';
+}
+
 static inline bool is_stopped(pid_t pid)
 {
-	const char *state = stat_from(pid, 3);
-
-	return state && *state == 'T';
+	return state_of(pid) == 'T';
 }
 
 /* Never a number by which kill(2) would mean several. */

@@ -25,9 +25,38 @@ struct watch {
 	int process;               /* the program's pidfd; -1 */
 	int signals;               /* a signalfd */
 	bool leader;               /* of its session */
+	bool stopped;              /* the program was, and we have not been continued since */
 	struct report end;         /* of the program, once report_is_end() */
 	bool done;                 /* nothing is left to be waited for */
 };
+
+/* --- what is known of the program ------------------------------------------------------------------------------- */
+
+/* Whether the pipe has a report (not so at its end); whether the process of a pidfd has ended. */
+static bool is_readable(int fd)
+{
+	struct pollfd one = { .fd = fd, .events = POLLIN };
+	return poll(&one, 1, 0) == 1 && (one.revents & POLLIN);
+}
+
+/* Whether the program goes on again, or has ended: a stop is told of late. Where /proc does not tell, as far as has been
+ * reported. */
+static bool goes_on(const struct watch *watch)
+{
+	char path[32], stat[512] = "", state;
+	pid_t parent;
+	if (is_readable(watch->process))
+		return true;
+	snprintf(path, sizeof(path), "/proc/%d/stat", watch->program);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t length = fd < 0 ? -1 : read(fd, stat, sizeof(stat) - 1);
+	if (fd >= 0)
+		close(fd);
+	const char *behind_name = length > 0 ? strrchr(stat, ')') : NULL;
+	if (behind_name && sscanf(behind_name, ") %c %d", &state, &parent) == 2 && parent == watch->supervisor)
+		return strchr("RSD", state);
+	return is_readable(watch->tree.reports[0]);
+}
 
 /* --- signals to the program ------------------------------------------------------------------------------------ */
 
@@ -104,12 +133,14 @@ static int stop_pending(void)
 	return 0;
 }
 
-/* It may have been for the group: then the program has had it, and what comes behind it as well. A stop that is pending
- * here did come behind it, since each takes the other away (POSIX, signal generation); one that comes meanwhile we have undone. */
-static void pass_continuation(const struct watch *watch, const struct signalfd_siginfo *signal)
+/* It may have been for the group: then the program, who comes before us there, has had it, and what comes behind it as well.
+ * So it is if the program has gone on from a stop that we know of. And a stop that is pending here came behind it, since each
+ * takes the other away (POSIX, signal generation); one that comes meanwhile we have undone. */
+static void pass_continuation(const struct watch *watch, const struct signalfd_siginfo *signal, bool was_stopped)
 {
+	bool had_it = was_stopped && goes_on(watch);
 	terminal_hand_on(watch);
-	if (stop_pending())
+	if (had_it || stop_pending())
 		return;
 	pass(watch, signal);
 	int stop = stop_pending();
@@ -119,15 +150,8 @@ static void pass_continuation(const struct watch *watch, const struct signalfd_s
 
 /* --- changes of the program ------------------------------------------------------------------------------------ */
 
-/* Not so at the pipe's end. */
-static bool has_report(int fd)
-{
-	struct pollfd one = { .fd = fd, .events = POLLIN };
-	return poll(&one, 1, 0) == 1 && (one.revents & POLLIN);
-}
-
 /* Stops as the program did. The signal is made pending before one looks whether the program goes on again: what comes
- * later, the supervisor's SIGCONT, takes a pending stop away. */
+ * later, SIGCONT to the group or from the supervisor, takes a pending stop away. */
 static void stop_with(const struct watch *watch, int signal)
 {
 	struct sigaction given;
@@ -136,7 +160,7 @@ static void stop_with(const struct watch *watch, int signal)
 	sigaddset(&one, signal);
 	sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, &given);
 	raise(signal);
-	if (has_report(watch->tree.reports[0]))
+	if (goes_on(watch))
 		sigtimedwait(&one, NULL, &(struct timespec){ .tv_sec = 0 });
 	sigprocmask(SIG_UNBLOCK, &one, NULL);
 	sigprocmask(SIG_BLOCK, &one, NULL);
@@ -145,6 +169,8 @@ static void stop_with(const struct watch *watch, int signal)
 
 static void program_changed(struct watch *watch, struct report what)
 {
+	if (what.event == REPORT_STOPPED)
+		watch->stopped = true;
 	if (what.event == REPORT_STOPPED && (what.value != SIGSTOP || watch->tree.reports[0] < 0))
 		stop_with(watch, what.value);
 	if (report_is_end(what))
@@ -215,10 +241,13 @@ static void signal_take(struct watch *watch)
 		return;
 	if (signal.ssi_signo == SIGCHLD && watch->tree.reports[0] < 0)
 		children_wait(watch);
+	bool was_stopped = watch->stopped;
+	if (signal.ssi_signo == SIGCONT)
+		watch->stopped = false;
 	if (!is_for_program(watch, &signal))
 		return;
 	if (signal.ssi_signo == SIGCONT)
-		pass_continuation(watch, &signal);
+		pass_continuation(watch, &signal, was_stopped);
 	else
 		pass(watch, &signal);
 }
