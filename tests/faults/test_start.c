@@ -34,12 +34,12 @@ static int lines_of(const char *text)
 	return n;
 }
 
-/* True if the program was started. `limit` is an option of prlimit(1), for a user who has no other process. */
+/* True if the program was started. `limit` is an option of prlimit(1), for a user who has no other process, nor any other suite. */
 static bool start(const char *mode, const char *limit, const char *reason)
 {
 	static struct run run;
 	char option[32];
-	const char *argv[] = { "setpriv", "--reuid=4242", "--regid=4242", "--clear-groups", "prlimit", limit, built("portshim"), "run", option,
+	const char *argv[] = { "setpriv", "--reuid=51117", "--regid=51117", "--clear-groups", "prlimit", limit, built("portshim"), "run", option,
 	                       "--", built("tests/probes/act"), "socket 0 tcp4", "connect 0 127.0.0.1 5000", "name 0", NULL };
 
 	snprintf(option, sizeof(option), "--mode=%s", mode);
