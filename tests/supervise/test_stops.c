@@ -155,6 +155,68 @@ Test(stops, a_stop_while_it_is_continued)
 	cr_assert_eq(all_ended(), 0);
 }
 
+/* Whoever waits for the front is told at once. */
+Test(stops, killed_by_itself_while_stopped)
+{
+	struct started it = STAND("connect");
+	pid_t program = number_of(&it, "ready");
+
+	kill(program, SIGTSTP);
+	cr_assert(is_stop(change_of(it.pid), SIGTSTP));
+	kill(program, SIGKILL);
+	cr_assert(WIFCONTINUED(change_of(it.pid)));
+	cr_expect(is_death(change_of(it.pid), SIGKILL));
+	close(it.in);
+	cr_assert_eq(all_ended(), 0);
+}
+
+static bool has_pending(pid_t pid, int signal)
+{
+	char path[64], line[128];
+	unsigned long long mask = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	file = fopen(path, "re");
+	cr_assert(file, "%s: %s", path, strerror(errno));
+	while (fgets(line, sizeof(line), file))
+		sscanf(line, "ShdPnd: %llx", &mask);
+	fclose(file);
+	return mask >> (signal - 1) & 1;
+}
+
+/* A stop, what continues it and what tells so are all there before the front looks at any: none of them keeps it from the next. */
+Test(stops, all_at_once)
+{
+	struct started it = STAND("connect");
+	pid_t program = number_of(&it, "ready");
+	int status;
+
+	cr_assert_eq(ptrace(PTRACE_SEIZE, it.pid, NULL, NULL), 0);
+	cr_assert_eq(ptrace(PTRACE_INTERRUPT, it.pid, NULL, NULL), 0);
+	cr_assert_eq(waitpid(it.pid, &status, 0), it.pid);
+	long written = writes_of(parent_of(program));
+	kill(program, SIGTSTP);
+	until_stopped(program);
+	for (int left = DEADLINE_MS / 2; left > 0 && writes_of(parent_of(program)) == written; left--)
+		usleep(1000);
+	kill(program, SIGCONT);
+	for (int left = DEADLINE_MS / 2; left > 0 && !has_pending(it.pid, SIGCONT); left--)
+		usleep(1000);
+	cr_assert_eq(ptrace(PTRACE_DETACH, it.pid, NULL, NULL), 0);
+	cr_assert_eq(write(it.in, "\n", 1), 1);
+	cr_expect_str_eq(line_of(&it), "ENOENT");
+	/* It sleeps, not in between. */
+	for (int left = DEADLINE_MS / 2; left > 0 && (state_of(it.pid) != 'S' || has_pending(it.pid, SIGCONT)); left--)
+		usleep(1000);
+	kill(program, SIGTSTP);
+	cr_assert(is_stop(change_of(it.pid), SIGTSTP));
+	kill(program, SIGCONT);
+	cr_assert(WIFCONTINUED(change_of(it.pid)));
+	cr_expect(is_exit(end_of(&it), 0));
+	cr_assert_eq(all_ended(), 0);
+}
+
 static void without_hangup(void)
 {
 	own_group();

@@ -39,8 +39,8 @@ static bool is_readable(int fd)
 	return poll(&one, 1, 0) == 1 && (one.revents & POLLIN);
 }
 
-/* Whether the program goes on again, or has ended: a stop is told of late. Where /proc does not tell, as far as has been
- * reported. */
+/* Whether the program goes on again, or has ended: a stop is told of late. Where /proc does not tell, or has the end of the
+ * first of its threads alone, as far as has been reported. */
 static bool goes_on(const struct watch *watch)
 {
 	char path[32], stat[512] = "", state;
@@ -53,9 +53,10 @@ static bool goes_on(const struct watch *watch)
 	if (fd >= 0)
 		close(fd);
 	const char *behind_name = length > 0 ? strrchr(stat, ')') : NULL;
-	if (behind_name && sscanf(behind_name, ") %c %d", &state, &parent) == 2 && parent == watch->supervisor)
-		return strchr("RSD", state);
-	return is_readable(watch->tree.reports[0]);
+	if (!behind_name || sscanf(behind_name, ") %c %d", &state, &parent) != 2 || (parent != watch->supervisor && parent != getpid()) ||
+	    !strchr("RSDTt", state))
+		return is_readable(watch->tree.reports[0]);
+	return state != 'T' && state != 't';
 }
 
 /* --- signals to the program ------------------------------------------------------------------------------------ */
@@ -152,7 +153,7 @@ static void pass_continuation(const struct watch *watch, const struct signalfd_s
 
 /* Stops as the program did. The signal is made pending before one looks whether the program goes on again: what comes
  * later, SIGCONT to the group or from the supervisor, takes a pending stop away. */
-static void stop_with(const struct watch *watch, int signal)
+static void stop_with(struct watch *watch, int signal)
 {
 	struct sigaction given;
 	sigset_t one;
@@ -160,7 +161,8 @@ static void stop_with(const struct watch *watch, int signal)
 	sigaddset(&one, signal);
 	sigaction(signal, &(struct sigaction){ .sa_handler = SIG_DFL }, &given);
 	raise(signal);
-	if (goes_on(watch))
+	watch->stopped = !goes_on(watch);
+	if (!watch->stopped)
 		sigtimedwait(&one, NULL, &(struct timespec){ .tv_sec = 0 });
 	sigprocmask(SIG_UNBLOCK, &one, NULL);
 	sigprocmask(SIG_BLOCK, &one, NULL);
@@ -169,8 +171,7 @@ static void stop_with(const struct watch *watch, int signal)
 
 static void program_changed(struct watch *watch, struct report what)
 {
-	if (what.event == REPORT_STOPPED)
-		watch->stopped = true;
+	watch->stopped |= what.event == REPORT_STOPPED;
 	if (what.event == REPORT_STOPPED && (what.value != SIGSTOP || watch->tree.reports[0] < 0))
 		stop_with(watch, what.value);
 	if (report_is_end(what))
@@ -237,6 +238,7 @@ static void report_take(struct watch *watch)
 static void signal_take(struct watch *watch)
 {
 	struct signalfd_siginfo signal;
+	/* One that was there may be gone: a stop that we have made pending meanwhile takes SIGCONT away. */
 	if (read(watch->signals, &signal, sizeof(signal)) != sizeof(signal))
 		return;
 	if (signal.ssi_signo == SIGCHLD && watch->tree.reports[0] < 0)
@@ -306,7 +308,7 @@ static int prepare(struct watch *watch)
 	watch->tree.front_process = process_open(watch->tree.front_number);
 	if (watch->tree.front_process < 0)
 		return watch->tree.front_process;
-	watch->signals = signalfd(-1, &all, SFD_CLOEXEC);
+	watch->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 	watch->signals = watch->signals < 0 ? -errno : descriptor_own(watch->signals);
 	return watch->signals < 0 ? watch->signals : 0;
 }

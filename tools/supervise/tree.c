@@ -179,7 +179,8 @@ static void die_with_front(const struct tree *tree, bool wanted)
 }
 
 /* Tells the front. It stops itself as the program was stopped, but for SIGSTOP; that one and what continues it come from
- * here, after the report: so they come in the order in which things happened to the program. */
+ * here, after the report: so they come in the order in which things happened to the program. Who is killed while he is stopped
+ * does not go on before; the front has to. */
 static void program_changed(const struct tree *tree, struct report what)
 {
 	if (report_is_end(what)) {
@@ -189,7 +190,7 @@ static void program_changed(const struct tree *tree, struct report what)
 	report(tree, what);
 	if (what.event == REPORT_STOPPED && what.value == SIGSTOP)
 		process_signal(tree->front_process, SIGSTOP, NULL);
-	if (what.event == REPORT_CONTINUED)
+	if (what.event == REPORT_CONTINUED || report_is_end(what))
 		process_signal(tree->front_process, SIGCONT, NULL);
 }
 
