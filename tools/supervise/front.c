@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -39,24 +40,33 @@ static bool is_readable(int fd)
 	return poll(&one, 1, 0) == 1 && (one.revents & POLLIN);
 }
 
-/* Whether the program goes on again, or has ended: a stop is told of late. Where /proc does not tell, or has the end of the
- * first of its threads alone, as far as has been reported. */
-static bool goes_on(const struct watch *watch)
+/* The letter of its state, of its first thread's that is; '\0' where /proc does not tell, or tells of somebody else. */
+static char program_state(const struct watch *watch)
 {
-	char path[32], stat[512] = "", state;
-	pid_t parent;
-	if (is_readable(watch->process))
-		return true;
+	char path[32], stat[512] = "";
 	snprintf(path, sizeof(path), "/proc/%d/stat", watch->program);
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t length = fd < 0 ? -1 : read(fd, stat, sizeof(stat) - 1);
 	if (fd >= 0)
 		close(fd);
 	const char *behind_name = length > 0 ? strrchr(stat, ')') : NULL;
-	if (!behind_name || sscanf(behind_name, ") %c %d", &state, &parent) != 2 || (parent != watch->supervisor && parent != getpid()) ||
-	    !strchr("RSDTt", state))
-		return is_readable(watch->tree.reports[0]);
-	return state != 'T' && state != 't';
+	if (!behind_name || strlen(behind_name) < sizeof(") S 1") - 1)
+		return '\0';
+	pid_t parent = (pid_t)strtol(behind_name + 4, NULL, 10);
+	return parent == watch->supervisor || parent == getpid() ? behind_name[2] : '\0';
+}
+
+/* Whether the program goes on again, or has ended: a stop is told of late. Where its state does not say (its first thread may
+ * have ended alone), as far as has been reported. */
+static bool goes_on(const struct watch *watch)
+{
+	if (is_readable(watch->process))
+		return true;
+	switch (program_state(watch)) {
+	case 'R': case 'S': case 'D': return true;
+	case 'T': case 't': return false;
+	default: return is_readable(watch->tree.reports[0]);
+	}
 }
 
 /* --- signals to the program ------------------------------------------------------------------------------------ */

@@ -70,7 +70,8 @@ static void answer(struct seccomp_notif_resp *to, uint64_t id, const struct verd
 		to->error = verdict->error;
 		to->val = verdict->error ? 0 : verdict->value;
 	}
-	ioctl(carrier.listener, SECCOMP_IOCTL_NOTIF_SEND, to);
+	while (ioctl(carrier.listener, SECCOMP_IOCTL_NOTIF_SEND, to) < 0 && errno == EINTR)
+		; /* this process was stopped, and goes on */
 }
 
 static void *listen_and_answer(void *unused);
