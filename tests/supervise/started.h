@@ -22,7 +22,16 @@
 
 #include "tests/lib/harness.h"
 
+/* The signals that stop who has no handler for them. */
 static const int stops[] = { SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU };
+
+/* Waits for what says of itself neither that it has come nor when. */
+#define UNTIL(condition)                                                          \
+	do {                                                                      \
+		for (int left = DEADLINE_MS / 2; left > 0 && !(condition); left--) \
+			usleep(1000);                                             \
+		cr_assert(condition);                                             \
+	} while (0)
 
 struct started {
 	pid_t pid;
@@ -87,6 +96,7 @@ static inline struct started start_as(bool supervised, void (*before)(void), con
 	return it;
 }
 
+/* A number as a word of a command; one of a few static buffers. */
 static inline const char *text(int number)
 {
 	static char texts[4][16];
@@ -96,8 +106,6 @@ static inline const char *text(int number)
 	snprintf(to, sizeof(texts[0]), "%d", number);
 	return to;
 }
-
-/* --- how it ends --------------------------------------------------------------------------------------------- */
 
 #define START(...) start_as(true, own_group, (const char *const[]){ __VA_ARGS__, NULL })
 #define STAND(...) START(probe("stand"), __VA_ARGS__)

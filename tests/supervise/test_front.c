@@ -9,6 +9,8 @@
 
 TestSuite(front, .fini = nobody_left, .timeout = 120);
 
+/* --- how it ends --------------------------------------------------------------------------------------------- */
+
 Test(front, exit_codes)
 {
 	for (int code = 0; code < 256; code++) {

@@ -61,13 +61,6 @@ Test(stops, stops_in_haste)
 	cr_assert_eq(all_ended(), 0);
 }
 
-static void until_stopped(pid_t pid)
-{
-	for (int left = DEADLINE_MS / 2; left > 0 && !is_stopped(pid); left--)
-		usleep(1000);
-	cr_assert(is_stopped(pid));
-}
-
 /* How often it has called write(2) and its kin. */
 static long writes_of(pid_t pid)
 {
@@ -96,16 +89,14 @@ Test(stops, a_stop_that_is_over)
 	kill(it.pid, SIGSTOP);
 	cr_assert(is_stop(change_of(it.pid), SIGSTOP));
 	kill(program, SIGTSTP);
-	until_stopped(program);
-	for (int left = DEADLINE_MS / 2; left > 0 && writes_of(supervisor) == written; left--)
-		usleep(1000);
+	UNTIL(is_stopped(program));
+	UNTIL(writes_of(supervisor) > written);
 	kill(supervisor, SIGSTOP);
-	until_stopped(supervisor);
+	UNTIL(is_stopped(supervisor));
 	kill(-it.pid, SIGCONT);
 	cr_assert(WIFCONTINUED(change_of(it.pid)));
 	kill(it.pid, SIGUSR1);
-	for (int left = DEADLINE_MS / 2; left > 0 && state_of(program) != 'Z' && !is_stopped(it.pid); left--)
-		usleep(1000);
+	UNTIL(state_of(program) == 'Z' || is_stopped(it.pid));
 	cr_expect(!is_stopped(it.pid));
 	kill(supervisor, SIGCONT);
 	cr_expect(is_death(change_of(it.pid), SIGUSR1));
@@ -143,10 +134,9 @@ Test(stops, a_stop_while_it_is_continued)
 	cr_assert_eq(kill(it.pid, SIGCONT), 0);
 	stop_behind_reading(it.pid);
 	cr_assert_eq(kill(-it.pid, SIGTSTP), 0);
-	until_stopped(program);
+	UNTIL(is_stopped(program));
 	cr_assert_eq(ptrace(PTRACE_DETACH, it.pid, NULL, NULL), 0);
-	for (int left = DEADLINE_MS; left > 0 && is_stopped(program) && !is_stopped(it.pid); left--)
-		usleep(1000);
+	UNTIL(!is_stopped(program) || is_stopped(it.pid));
 	cr_assert(is_stopped(program));
 	cr_assert(is_stop(change_of(it.pid), SIGTSTP));
 	cr_assert_eq(kill(it.pid, SIGCONT), 0);
@@ -164,9 +154,7 @@ Test(stops, killed_by_itself_while_stopped)
 	kill(program, SIGTSTP);
 	cr_assert(is_stop(change_of(it.pid), SIGTSTP));
 	kill(program, SIGKILL);
-	cr_assert(WIFCONTINUED(change_of(it.pid)));
-	cr_expect(is_death(change_of(it.pid), SIGKILL));
-	close(it.in);
+	cr_expect(is_death(end_of(&it), SIGKILL));
 	cr_assert_eq(all_ended(), 0);
 }
 
@@ -189,26 +177,23 @@ static bool has_pending(pid_t pid, int signal)
 Test(stops, all_at_once)
 {
 	struct started it = STAND("connect");
-	pid_t program = number_of(&it, "ready");
+	pid_t program = number_of(&it, "ready"), supervisor = parent_of(program);
+	long written = writes_of(supervisor);
 	int status;
 
 	cr_assert_eq(ptrace(PTRACE_SEIZE, it.pid, NULL, NULL), 0);
 	cr_assert_eq(ptrace(PTRACE_INTERRUPT, it.pid, NULL, NULL), 0);
 	cr_assert_eq(waitpid(it.pid, &status, 0), it.pid);
-	long written = writes_of(parent_of(program));
 	kill(program, SIGTSTP);
-	until_stopped(program);
-	for (int left = DEADLINE_MS / 2; left > 0 && writes_of(parent_of(program)) == written; left--)
-		usleep(1000);
+	UNTIL(is_stopped(program));
+	UNTIL(writes_of(supervisor) > written);
 	kill(program, SIGCONT);
-	for (int left = DEADLINE_MS / 2; left > 0 && !has_pending(it.pid, SIGCONT); left--)
-		usleep(1000);
+	UNTIL(has_pending(it.pid, SIGCONT));
 	cr_assert_eq(ptrace(PTRACE_DETACH, it.pid, NULL, NULL), 0);
 	cr_assert_eq(write(it.in, "\n", 1), 1);
 	cr_expect_str_eq(line_of(&it), "ENOENT");
 	/* It sleeps, not in between. */
-	for (int left = DEADLINE_MS / 2; left > 0 && (state_of(it.pid) != 'S' || has_pending(it.pid, SIGCONT)); left--)
-		usleep(1000);
+	UNTIL(state_of(it.pid) == 'S' && !has_pending(it.pid, SIGCONT));
 	kill(program, SIGTSTP);
 	cr_assert(is_stop(change_of(it.pid), SIGTSTP));
 	kill(program, SIGCONT);
