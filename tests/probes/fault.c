@@ -434,29 +434,42 @@ static void others_meanwhile(void)
 	others_fill(1);
 }
 
-/* Whether a TCP socket has a port of the pool, not counting TIME_WAIT. */
-static bool is_in_use(const char *path)
+/* How many TCP sockets of a list have a port of the pool, not counting TIME_WAIT. */
+static int in_use_of(const char *path)
 {
 	FILE *table = fopen(path, "re");
 	struct tcp_entry entry;
-	bool is = false;
+	int n = 0;
 
-	while (table && !is && tcp_next(table, &entry))
-		is = entry.state != TCP_TIME_WAIT && is_in_pool((int)entry.local);
+	while (table && tcp_next(table, &entry))
+		n += entry.state != TCP_TIME_WAIT && is_in_pool((int)entry.local);
 	if (table)
 		fclose(table);
-	return is;
+	return n;
 }
 
-/* The connection of who was killed is the kernel's until its server has heard of that. */
-static void await_close(void)
+static int in_use(void)
 {
-	for (int left = 5000; left > 0 && (is_in_use("/proc/self/net/tcp") || is_in_use("/proc/self/net/tcp6")); left--)
+	return in_use_of("/proc/self/net/tcp") + in_use_of("/proc/self/net/tcp6");
+}
+
+/* The connection of who was killed is the kernel's until its server has heard of that: then there are as many as before. */
+static void await_close(int before)
+{
+	int left = 30000;
+
+	for (; left > 0 && in_use() > before; left--)
 		usleep(1000);
+	if (left == 0) {
+		wrong++;
+		tell("wrong", " NOT CLOSED", 0);
+	}
 }
 
 static void play_killed(int calls)
 {
+	int before = in_use();
+
 	for (int i = 0; i < calls; i++)
 		for (int behind = 0; behind < 2; behind++) {
 			int status = 0;
@@ -477,7 +490,7 @@ static void play_killed(int calls)
 				wrong++;
 				tell("wrong", " NOT KILLED", status);
 			}
-			await_close();
+			await_close(before);
 			others_fill(0);
 		}
 }
